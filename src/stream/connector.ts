@@ -1,0 +1,61 @@
+import type { Schema } from '../memory/schema.js';
+import type { RecordBatch } from '../memory/batch.js';
+import type { SourceSubtask, Subtask } from './subtask.js';
+
+/**
+ * The public contract of a source: what it makes, and its run-time part. `source(parquet(path, schema))` is a call with
+ * one of these; write your own by returning the same shape.
+ */
+export interface SourceConnector<R> {
+  /** 'parquet', 'generator', ...; default operator name. */
+  readonly name: string;
+  /** undefined: schemaless rows. */
+  readonly schema: Schema | undefined;
+  readonly boundedness: 'bounded' | 'unbounded';
+  /** Most subtasks that can share the work; 1 for a single file. */
+  readonly maxParallelism: number | undefined;
+  /** Checks what can be checked before the job starts (the file exists, its columns fit). Problems, each one sentence. */
+  validate?(): readonly string[];
+  /** More for explain: path, rate. */
+  readonly notes: readonly string[];
+  create(options: SourceRuntimeOptions): SourceSubtask;
+  readonly _row?: R;
+}
+
+export interface SourceRuntimeOptions {
+  /** How many times a bounded source replays its data. Default 1. */
+  readonly passes: number;
+  /** 'deadLetter': a malformed record goes to side output `dead-letters`; 'fail': RECORD_MALFORMED. */
+  readonly onBadRecord: 'deadLetter' | 'fail';
+  /** Rows per batch asked for; a hint. */
+  readonly batchRows: number;
+}
+
+/** The public contract of a sink. */
+export interface SinkConnector<in R> {
+  readonly name: string;
+  /** 1 where the target is a single file or terminal. */
+  readonly maxParallelism: number | undefined;
+  readonly notes: readonly string[];
+  validate?(schema: Schema | undefined): readonly string[];
+  create(): Subtask;
+  /** Never set: carries R for the compiler. */
+  readonly _row?: (row: R) => void;
+}
+
+/** A record that a source or operator could not use. */
+export interface DeadLetter {
+  /** Operator and, for a file, its path. */
+  readonly source: string;
+  /** Byte offset, line or row, as the source counts. */
+  readonly position: string;
+  readonly code: string;
+  readonly cause: string;
+  /** The original bytes, as far as they are known; UTF-8 text or base64. */
+  readonly record: string;
+}
+
+export const deadLetterTag = 'dead-letters';
+
+/** Schema of the dead-letter side output. */
+export type DeadLetterBatch = RecordBatch<DeadLetter>;

@@ -1,0 +1,83 @@
+import { MillraceError } from '../core/errors.js';
+import type { Edge, Exchange, GraphProblem, LogicalGraph, OperatorNode } from './graph.js';
+
+/** What a caller says of a new operator; the rest has defaults. */
+export interface OperatorSpec extends Pick<OperatorNode, 'kind' | 'schema' | 'create'>, Partial<Omit<OperatorNode, 'id' | 'kind' | 'schema' | 'create'>> {}
+
+export interface InputSpec {
+  readonly from: number;
+  readonly exchange: Exchange;
+  readonly tag?: string | undefined;
+  readonly feedback?: boolean;
+}
+
+/** Collects operators and edges while a job's build function runs. After `build()` it refuses more. */
+export class GraphBuilder {
+  readonly #nodes: OperatorNode[] = [];
+  readonly #edges: Edge[] = [];
+  readonly #problems: GraphProblem[] = [];
+  #sealed = false;
+
+  /** Adds an operator reading `inputs` in order; returns its id. */
+  add(spec: OperatorSpec, inputs: readonly InputSpec[]): number {
+    if (this.#sealed) throw new MillraceError('GRAPH_INVALID', `operator ${spec.name ?? spec.kind}: the graph is built already; add operators inside build()`);
+    const id = this.#nodes.length;
+    const name = spec.name ?? spec.kind;
+    this.#nodes.push({
+      id,
+      // Derived uids count equal names, so that adding an operator elsewhere leaves the others' state in place.
+      uid: spec.uid ?? this.#derivedUid(name),
+      name,
+      kind: spec.kind,
+      parallelism: spec.parallelism,
+      maxParallelism: spec.maxParallelism,
+      schema: spec.schema,
+      sideOutputs: spec.sideOutputs ?? {},
+      reads: spec.reads,
+      startsChain: spec.startsChain ?? false,
+      boundedness: spec.boundedness,
+      role: spec.role,
+      notes: spec.notes ?? [],
+      create: spec.create,
+    });
+    inputs.forEach((input, index) => {
+      this.connect(id, index, input);
+    });
+    return id;
+  }
+
+  /** Adds an edge to an operator that exists; the way a feedback or control edge is made. */
+  connect(to: number, input: number, { from, exchange, tag, feedback }: InputSpec): void {
+    this.#edges.push({ from, to, input, exchange, tag, feedback: feedback ?? false });
+  }
+
+  /** Records a problem; planning reports all of them at once. */
+  problem(operator: string | undefined, message: string): void {
+    this.#problems.push({ operator, message });
+  }
+
+  node(id: number): OperatorNode {
+    const node = this.#nodes[id];
+    if (node === undefined) throw new MillraceError('INTERNAL', `no operator ${id} in this graph`);
+    return node;
+  }
+
+  /** Changes what was said of an operator while the graph is still being built. */
+  amend(id: number, change: Partial<Pick<OperatorNode, 'uid' | 'name' | 'parallelism' | 'notes' | 'sideOutputs' | 'startsChain'>>): void {
+    this.#nodes[id] = { ...this.node(id), ...change };
+  }
+
+  build(): LogicalGraph {
+    this.#sealed = true;
+    return { nodes: [...this.#nodes], edges: [...this.#edges], problems: [...this.#problems] };
+  }
+
+  #derivedUid(name: string): string {
+    const base = name.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'operator';
+    const taken = new Set(this.#nodes.map((node) => node.uid));
+    for (let n = 1; ; n++) {
+      const uid = n === 1 ? base : `${base}-${n}`;
+      if (!taken.has(uid)) return uid;
+    }
+  }
+}

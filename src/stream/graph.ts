@@ -1,0 +1,74 @@
+import type { Schema } from '../memory/schema.js';
+import type { SourceSubtask, Subtask } from './subtask.js';
+
+/**
+ * The logical graph: what a job's build function made. Every thread builds it again from the same bundle, so it may hold
+ * functions; only its fingerprint and uids cross threads.
+ */
+export interface LogicalGraph {
+  readonly nodes: readonly OperatorNode[];
+  readonly edges: readonly Edge[];
+  /** Problems found while building; planning refuses a graph that has any. */
+  readonly problems: readonly GraphProblem[];
+}
+
+export interface GraphProblem {
+  /** Name of the operator, or undefined for the whole graph. */
+  readonly operator: string | undefined;
+  readonly message: string;
+}
+
+export interface OperatorNode {
+  /** Index in `nodes`. */
+  readonly id: number;
+  /** Stable identity: given, or derived from name and position. State is restored by it. */
+  readonly uid: string;
+  /** As shown to people. */
+  readonly name: string;
+  /** 'source', 'map', 'window', 'role', 'sink', ...; for explain and metrics. */
+  readonly kind: string;
+  /** undefined: the job's default. */
+  readonly parallelism: number | undefined;
+  /** Largest parallelism that makes sense; 1 for a single file or an AM. */
+  readonly maxParallelism: number | undefined;
+  /** Schema of the main output; undefined for schemaless rows. */
+  readonly schema: Schema | undefined;
+  /** Schemas of side outputs by tag; undefined for schemaless. */
+  readonly sideOutputs: Readonly<Record<string, Schema | undefined>>;
+  /** Columns of each input that the operator reads; undefined: all of them. Lets the planner drop the rest before an exchange. */
+  readonly reads: readonly (readonly string[] | undefined)[] | undefined;
+  /** True where the operator must not share a thread with its neighbours (roles, score). */
+  readonly startsChain: boolean;
+  /** A source may end by itself ('bounded') or not. */
+  readonly boundedness: 'bounded' | 'unbounded' | undefined;
+  /** Role name where the node is a role of a cluster: `scale worker=4` finds it by this. */
+  readonly role: string | undefined;
+  /** More for explain: window size, key, model, batch size. */
+  readonly notes: readonly string[];
+  /** Makes the run-time part; called once per subtask, on its thread. */
+  create(): Subtask | SourceSubtask;
+}
+
+export type Exchange =
+  | { readonly kind: 'forward' }
+  | { readonly kind: 'rebalance' }
+  | { readonly kind: 'broadcast' }
+  /** `key` makes the key of each row of a batch; its key group decides the target. */
+  | { readonly kind: 'hash'; readonly key: KeySelector }
+  /** Barriers, watermarks and end of input only; every upstream to every downstream subtask. */
+  | { readonly kind: 'control' };
+
+/** A key by column name(s), the fast path, or by a function of the row. Keys are strings, numbers, bigints or booleans. */
+export type KeySelector = { readonly columns: readonly string[] } | { readonly fn: (row: never) => unknown };
+
+export interface Edge {
+  readonly from: number;
+  readonly to: number;
+  /** Which input of `to`; 0-based. */
+  readonly input: number;
+  readonly exchange: Exchange;
+  /** Side output of `from`; undefined for the main one. */
+  readonly tag: string | undefined;
+  /** A declared cycle; kept out of alignment and of the cycle check. Reserved: planning refuses it for now. */
+  readonly feedback: boolean;
+}

@@ -1,0 +1,124 @@
+import type { Clock, Logger, MetricGroup } from '../core/index.js';
+import type { RecordBatch } from '../memory/batch.js';
+
+/**
+ * The engine port, subtask side: what an operator is at run time. Engines drive subtasks; a subtask never reaches into
+ * an engine. The same subtask runs on the embedded engine and on Apache Flink.
+ *
+ * ```
+ *  open ──► (process | advance | onTimer | idle | endOfPass)* ──► endOfInput ──► close(drained = true)
+ *              │        barrier n: prepareSnapshot(n) → barrier passed on → freeze(n) → complete(n) | abort(n)
+ *              └────────────────────────────────────────────────────────────► close(drained = false)
+ * ```
+ * Calls never overlap: the engine awaits a returned promise before the next call.
+ */
+export interface Subtask {
+  /** `restored` holds the chunks of the last cut that belong to this subtask; empty on a first start. */
+  open(context: SubtaskContext, restored: readonly StateChunk[]): void | Promise<void>;
+  /** `batch` may be a view over channel memory: retain() it to keep it after the call (and its promise) ends. */
+  process(batch: RecordBatch, input: number): void | Promise<void>;
+  /** The watermark over all inputs has risen to `watermark` (ms; Infinity at the end). The engine passes it on afterwards. */
+  advance?(watermark: number): void | Promise<void>;
+  /** Processing time reached a timer set by context.setProcessingTimer. */
+  onProcessingTime?(timeMs: number): void | Promise<void>;
+  /** All inputs completed `passes` passes over their data. */
+  endOfPass?(passes: number): void | Promise<void>;
+  /** Input `input` has ended. After the last one the subtask emits what it still holds. */
+  endOfInput?(input: number): void | Promise<void>;
+  /** Before barrier `cut` is passed on: emit what must lie before it, drain what is outstanding. */
+  prepareSnapshot?(cut: number): void | Promise<void>;
+  /** At the barrier: capture state at once (copy or copy-on-write); chunks are encoded when the engine iterates. */
+  freeze?(cut: number): Snapshot;
+  /** Cut `cut` is complete: commit what was prepared for it and all before. Idempotent. */
+  complete?(cut: number): void | Promise<void>;
+  abort?(cut: number): void | Promise<void>;
+  /** Last call. `drained`: the input ended and everything was emitted; else cancelled, failed or redeployed. */
+  close?(drained: boolean): void | Promise<void>;
+}
+
+/**
+ * A subtask that makes records by itself. The engine calls `read` in a loop, between barriers; backpressure is not being
+ * called.
+ */
+export interface SourceSubtask extends Omit<Subtask, 'process' | 'advance' | 'endOfInput'> {
+  /**
+   * Emits at most a few batches and says how to go on: 'more' at once; 'wait' after `afterMs` or when context.wake() was
+   * called; 'end' never again. Positions must be exact after each call: a cut may follow.
+   */
+  read(): ReadResult | Promise<ReadResult>;
+  /** Stop reading new records and end soon as if the input had ended (`millrace stop`). */
+  drain?(): void;
+}
+
+export type ReadResult = { readonly next: 'more' } | { readonly next: 'wait'; readonly afterMs: number } | { readonly next: 'end' };
+
+/** Opaque, versioned bytes of state: for one key group, or for the whole operator (keyGroup -1). */
+export interface StateChunk {
+  /**
+   * 0..keyGroups-1: goes to the subtask that owns the group. -1: goes to exactly one subtask after a restore, spread
+   * round robin; make each chunk a unit that can move alone (one split, one pending commit).
+   */
+  readonly keyGroup: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface Snapshot {
+  parts(): Iterable<StateChunk> | AsyncIterable<StateChunk>;
+}
+
+/** Where a subtask writes. */
+export interface Output {
+  /** Never blocks; what does not fit is held and the engine stops calling until it is gone. Ownership of the batch passes on. */
+  emit(batch: RecordBatch): void;
+  /** Watermark of a source. Other subtasks' watermarks are passed on by the engine. */
+  emitWatermark(watermark: number): void;
+  /** A source has (no) data for now; downstream watermarks do not wait for it. */
+  emitIdle(idle: boolean): void;
+  endOfPass(passes: number): void;
+  /** undefined where there is room; else resolves when there is. Long-running emitters (node entries) await it. */
+  ready(): Promise<void> | undefined;
+}
+
+/** What a subtask knows about its place. Outputs and parallelism are known only here, never in the graph. */
+export interface SubtaskContext {
+  readonly job: { readonly name: string; readonly id: string };
+  readonly operator: { readonly uid: string; readonly name: string };
+  readonly index: number;
+  readonly parallelism: number;
+  /** Parallelism of any operator of the job as deployed now (`scale` changes it). @throws INTERNAL for an unknown uid */
+  parallelismOf(uid: string): number;
+  /** Restarts and redeployments so far: the lease epoch of nodes. */
+  readonly attempt: number;
+  readonly keyGroups: KeyGroupRange;
+  /** Output for the main stream (no tag) or a side output. Emitting to a tag nobody reads is cheap. */
+  output(tag?: string): Output;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: MetricGroup;
+  /** Aborts when the subtask must stop at once. */
+  readonly signal: AbortSignal;
+  /** One timer per subtask at the earliest of the asked times; onProcessingTime is called. */
+  setProcessingTimer(timeMs: number): void;
+  /** Makes a waiting source read again. Safe from callbacks of any async work on this thread. */
+  wake(): void;
+  /** Fails the job with this error; for failures outside a call. */
+  fail(error: unknown): void;
+  readonly rendezvous: Rendezvous;
+}
+
+/** Key groups `from`..`to` (exclusive) of `total` belong to this subtask. */
+export interface KeyGroupRange {
+  readonly from: number;
+  readonly to: number;
+  readonly total: number;
+}
+
+/**
+ * A job-wide board on which nodes leave small facts for each other, such as the address of the AM. Entries belong to an
+ * attempt: a redeployment starts with an empty board.
+ */
+export interface Rendezvous {
+  publish(key: string, value: string): void;
+  /** @throws DEADLINE_EXCEEDED */
+  lookup(key: string, deadlineMs: number): Promise<string>;
+}
