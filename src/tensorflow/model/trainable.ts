@@ -1,0 +1,81 @@
+import type { RecordBatch } from '../../memory/batch.js';
+import type { Schema } from '../../memory/schema.js';
+import type { Predictor } from '../predictor.js';
+import type { TensorValue } from '../tensor-value.js';
+
+/**
+ * A model that a cluster can train: what defineModel(), a tf.LayersModel or a loss over tf.Variables become.
+ *
+ * The definition is data and functions; a thread that needs tensors opens a session of its own.
+ */
+export interface TrainableModel {
+  readonly name: string;
+  /** Columns that the forward pass reads. */
+  readonly features: readonly string[];
+  /** Columns that only the loss reads. */
+  readonly labels: readonly string[];
+  /** Columns that a prediction adds to its record. */
+  readonly outputs: Schema;
+  readonly optimizer: OptimizerSpec;
+  /** What keeps this model from reading a stream of this schema, one sentence each; labels count where `withLabels`. */
+  problems(schema: Schema | undefined, withLabels: boolean): readonly string[];
+  /** Opens tfjs (and, for prediction, a native session) on the calling thread. @throws SETUP_NEEDED */
+  openTraining(options: TrainingSessionOptions): Promise<TrainingSession>;
+  /** The forward pass over rows, on a native session; weights can be replaced between calls. */
+  openPredictor(): Promise<ModelPredictor>;
+}
+
+export interface TrainingSessionOptions {
+  /** Seed of the initial weights: equal seeds give equal weights. */
+  readonly seed: number;
+}
+
+/** One node's copy of a model. Calls must not overlap. */
+export interface TrainingSession {
+  readonly variables: readonly VariableSpec[];
+  /** A copy, by variable name. */
+  weights(): Readonly<Record<string, TensorValue>>;
+  /** Copies in; names and shapes must match. @throws SHAPE_MISMATCH */
+  setWeights(weights: Readonly<Record<string, TensorValue>>): void;
+  /** Forward and backward pass over the batch; changes nothing. Gradients are means over the batch, as the loss is. */
+  gradients(batch: RecordBatch): Promise<GradientResult>;
+  /** The same, then one step of the model's own optimizer on this copy: training without parameter servers. */
+  trainStep(batch: RecordBatch): Promise<StepResult>;
+  /** Forward pass only: one column per output name, [batch] or [batch, size]. */
+  predict(batch: RecordBatch): Promise<Readonly<Record<string, TensorValue>>>;
+  close(): void;
+}
+
+export interface VariableSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: 'float32';
+  readonly trainable: boolean;
+}
+
+export interface StepResult {
+  readonly loss: number;
+  /** Forward pass of this very step, before it learned. */
+  readonly predictions: Readonly<Record<string, TensorValue>>;
+}
+
+export interface GradientResult extends StepResult {
+  /** By variable name, float32, same shapes. */
+  readonly gradients: Readonly<Record<string, TensorValue>>;
+}
+
+/** Scores rows with replaceable weights: features are taken from columns of the batch. */
+export interface ModelPredictor {
+  readonly predictor: Predictor;
+  /** Columns of the batch as feeds of `predictor`; views where the layout allows it. */
+  feeds(batch: RecordBatch): Readonly<Record<string, TensorValue>>;
+  setWeights(weights: Readonly<Record<string, TensorValue>>): Promise<void>;
+}
+
+/** Optimizers that both tfjs and the parameter servers apply, with tfjs's semantics and defaults. */
+export type OptimizerSpec =
+  | { readonly kind: 'sgd'; readonly learningRate: number }
+  | { readonly kind: 'momentum'; readonly learningRate: number; readonly momentum: number; readonly nesterov: boolean }
+  | { readonly kind: 'adagrad'; readonly learningRate: number; readonly initialAccumulator: number }
+  | { readonly kind: 'adam'; readonly learningRate: number; readonly beta1: number; readonly beta2: number; readonly epsilon: number }
+  | { readonly kind: 'rmsprop'; readonly learningRate: number; readonly decay: number; readonly momentum: number; readonly epsilon: number; readonly centered: boolean };
