@@ -38,7 +38,7 @@ export function withDeadline<T>(work: Promise<T>, { ms, what, clock = systemCloc
       },
       (reason: unknown) => {
         cancel();
-        reject(reason as Error);
+        reject(reason);
       },
     );
   });

@@ -9,7 +9,7 @@ import { MillraceError } from './errors.js';
  */
 export function resolveOptions<S extends z.ZodType>(schema: S, input: unknown, where: string): Readonly<z.output<S>> {
   const parsed = schema.safeParse(input ?? {});
-  if (parsed.success) return deepFreeze(parsed.data) as Readonly<z.output<S>>;
+  if (parsed.success) return deepFreeze(parsed.data);
   const problems = parsed.error.issues.map((issue) => describe(issue, input));
   throw new MillraceError('OPTION_INVALID', `${where}: ${problems.join('; ')}`, { details: { where, problems } });
 }

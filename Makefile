@@ -1,0 +1,43 @@
+# Everything from a fresh clone: `make demo` trains on real flights, `make test` runs every check.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := node dist/src/cli/main.js
+
+.PHONY: help setup build demo test test-fast lint verify bench clean
+
+help: ## show this
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# npm's own marker tells whether node_modules fits the lock file; its date is what make compares.
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+build: node_modules/.package-lock.json ## compile TypeScript
+	@npx --no-install tsc -b
+
+setup: build ## packages, build, native TensorFlow (cached)
+	@$(BIN) setup
+
+demo: setup ## train on three million real flights and score them
+	@$(BIN) run examples/flight-delays/job.ts
+
+lint: build ## lint and formatting
+	npx --no-install eslint .
+	npx --no-install prettier --check .
+
+test: setup lint ## every check and every test
+	node dist/test/run.js
+
+test-fast: build ## unit tests only
+	node dist/test/run.js unit
+
+verify: test ## what CI runs
+
+bench: build ## benches: make bench NAME=ring
+	npm run --silent bench -- $(NAME)
+
+clean: ## remove what was built (not the cache of the native library)
+	rm -rf dist out
