@@ -25,6 +25,18 @@ export interface JobSubmission {
   /** Operator uid or role name -> parallelism; over `parallelism` and the graph's own. */
   readonly overrides: Readonly<Record<string, number>>;
   readonly log: (record: LogRecord) => void;
+  /** Gets what subtasks hand out by SubtaskContext.report; an error it throws fails the job. */
+  readonly onReport?: (report: SubtaskReport) => void;
+}
+
+/** A value that a subtask handed to the process that submitted the job. */
+export interface SubtaskReport {
+  readonly uid: string;
+  readonly subtask: number;
+  /** Restarts and redeployments before this value. */
+  readonly attempt: number;
+  readonly channel: string;
+  readonly value: unknown;
 }
 
 export interface JobBundle {

@@ -104,7 +104,19 @@ export interface SubtaskContext {
   /** Fails the job with this error; for failures outside a call. */
   fail(error: unknown): void;
   readonly rendezvous: Rendezvous;
+  /**
+   * Hands a structured-clonable value to the process that submitted the job: JobSubmission.onReport gets it. Values of one
+   * subtask arrive in order, all of them before the job's `finished` settles. The way results leave a thread (in-memory
+   * collector, live views); no substitute for a sink: nothing holds the sender back.
+   */
+  report(channel: string, value: unknown): void;
 }
+
+/**
+ * Number of the last cut, taken by a subtask when its input has ended: prepareSnapshot and freeze run, then everything
+ * downstream learns of the end. `complete(finalCut)` follows once every subtask of the job has come so far.
+ */
+export const finalCut = Number.MAX_SAFE_INTEGER;
 
 /** Key groups `from`..`to` (exclusive) of `total` belong to this subtask. */
 export interface KeyGroupRange {
