@@ -1,4 +1,4 @@
-import type { Schema } from '../memory/schema.js';
+import { t, type Schema } from '../memory/schema.js';
 import type { RecordBatch } from '../memory/batch.js';
 import type { SourceSubtask, Subtask } from './subtask.js';
 
@@ -58,4 +58,6 @@ export interface DeadLetter {
 export const deadLetterTag = 'dead-letters';
 
 /** Schema of the dead-letter side output. */
+export const deadLetterSchema = Object.freeze({ source: t.string(), position: t.string(), code: t.string(), cause: t.string(), record: t.string() }) satisfies Schema;
+
 export type DeadLetterBatch = RecordBatch<DeadLetter>;

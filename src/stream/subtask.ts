@@ -74,6 +74,7 @@ export interface Output {
   emitWatermark(watermark: number): void;
   /** A source has (no) data for now; downstream watermarks do not wait for it. */
   emitIdle(idle: boolean): void;
+  /** `passes` passes are complete. A source repeats the last mark after a restore, because alignment is not part of a cut. */
   endOfPass(passes: number): void;
   /** undefined where there is room; else resolves when there is. Long-running emitters (node entries) await it. */
   ready(): Promise<void> | undefined;
@@ -90,6 +91,11 @@ export interface SubtaskContext {
   /** Restarts and redeployments so far: the lease epoch of nodes. */
   readonly attempt: number;
   readonly keyGroups: KeyGroupRange;
+  /**
+   * True where this deployment continues from a cut, even if none of its chunks came to this subtask (more subtasks than
+   * chunks): a source must not then deal out its splits anew.
+   */
+  readonly isRestored: boolean;
   /** Output for the main stream (no tag) or a side output. Emitting to a tag nobody reads is cheap. */
   output(tag?: string): Output;
   readonly clock: Clock;
