@@ -13,6 +13,8 @@ import type { RecordBatch } from '../memory/batch.js';
  * Calls never overlap: the engine awaits a returned promise before the next call.
  */
 export interface Subtask {
+  /** True where the subtask emits its own watermarks: the engine passes on none from upstream, except Infinity at the end. */
+  readonly makesWatermarks?: boolean;
   /** `restored` holds the chunks of the last cut that belong to this subtask; empty on a first start. */
   open(context: SubtaskContext, restored: readonly StateChunk[]): void | Promise<void>;
   /** `batch` may be a view over channel memory: retain() it to keep it after the call (and its promise) ends. */
@@ -70,7 +72,7 @@ export interface Snapshot {
 export interface Output {
   /** Never blocks; what does not fit is held and the engine stops calling until it is gone. Ownership of the batch passes on. */
   emit(batch: RecordBatch): void;
-  /** Watermark of a source. Other subtasks' watermarks are passed on by the engine. */
+  /** Watermark of a source or of a subtask that `makesWatermarks`. Those of others are passed on by the engine. */
   emitWatermark(watermark: number): void;
   /** A source has (no) data for now; downstream watermarks do not wait for it. */
   emitIdle(idle: boolean): void;
