@@ -38,7 +38,8 @@ export interface SinkConnector<in R> {
   readonly maxParallelism: number | undefined;
   readonly notes: readonly string[];
   validate?(schema: Schema | undefined): readonly string[];
-  create(): Subtask;
+  /** `schema` is that of the stream written; undefined for schemaless rows. */
+  create(schema: Schema | undefined): Subtask;
   /** Never set: carries R for the compiler. */
   readonly _row?: (row: R) => void;
 }
