@@ -1,0 +1,2 @@
+export { locateLibrary, type LibraryLocation } from './manifest.js';
+export { shareProcessMemory } from './process-memory.js';
