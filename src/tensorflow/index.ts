@@ -2,3 +2,4 @@ export * from './tensor-value.js';
 export * from './predictor.js';
 export * from './eager/index.js';
 export * from './library/index.js';
+export * from './saved-model/index.js';

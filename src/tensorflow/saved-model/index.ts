@@ -1,0 +1,2 @@
+export { attr, type AttrValue, type GraphDtype } from './attributes.js';
+export { GraphDefBuilder, type GraphNode } from './graph-def-builder.js';
