@@ -1,2 +1,3 @@
 export * from './core/index.js';
 export * from './memory/schema.js';
+export * from './stream/index.js';

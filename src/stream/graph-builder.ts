@@ -2,7 +2,9 @@ import { MillraceError } from '../core/errors.js';
 import type { Edge, Exchange, GraphProblem, LogicalGraph, OperatorNode } from './graph.js';
 
 /** What a caller says of a new operator; the rest has defaults. */
-export interface OperatorSpec extends Pick<OperatorNode, 'kind' | 'schema' | 'create'>, Partial<Omit<OperatorNode, 'id' | 'kind' | 'schema' | 'create'>> {}
+export interface OperatorSpec extends Pick<OperatorNode, 'kind' | 'schema' | 'create'>, Undefinable<Omit<OperatorNode, 'id' | 'kind' | 'schema' | 'create'>> {}
+
+type Undefinable<T> = { [K in keyof T]?: T[K] | undefined };
 
 export interface InputSpec {
   readonly from: number;
@@ -16,6 +18,7 @@ export class GraphBuilder {
   readonly #nodes: OperatorNode[] = [];
   readonly #edges: Edge[] = [];
   readonly #problems: GraphProblem[] = [];
+  readonly #derived = new Set<number>();
   #sealed = false;
 
   /** Adds an operator reading `inputs` in order; returns its id. */
@@ -23,6 +26,7 @@ export class GraphBuilder {
     if (this.#sealed) throw new MillraceError('GRAPH_INVALID', `operator ${spec.name ?? spec.kind}: the graph is built already; add operators inside build()`);
     const id = this.#nodes.length;
     const name = spec.name ?? spec.kind;
+    if (spec.uid === undefined) this.#derived.add(id);
     this.#nodes.push({
       id,
       // Derived uids count equal names, so that adding an operator elsewhere leaves the others' state in place.
@@ -34,6 +38,7 @@ export class GraphBuilder {
       schema: spec.schema,
       sideOutputs: spec.sideOutputs ?? {},
       reads: spec.reads,
+      passesColumns: spec.passesColumns ?? false,
       startsChain: spec.startsChain ?? false,
       boundedness: spec.boundedness,
       role: spec.role,
@@ -62,9 +67,11 @@ export class GraphBuilder {
     return node;
   }
 
-  /** Changes what was said of an operator while the graph is still being built. */
+  /** Changes what was said of an operator while the graph is still being built; a derived uid follows the name. */
   amend(id: number, change: Partial<Pick<OperatorNode, 'uid' | 'name' | 'parallelism' | 'notes' | 'sideOutputs' | 'startsChain'>>): void {
-    this.#nodes[id] = { ...this.node(id), ...change };
+    if (change.uid !== undefined) this.#derived.delete(id);
+    const renamed = change.name !== undefined && this.#derived.has(id) ? { uid: this.#derivedUid(change.name, id) } : {};
+    this.#nodes[id] = { ...this.node(id), ...renamed, ...change };
   }
 
   build(): LogicalGraph {
@@ -72,9 +79,13 @@ export class GraphBuilder {
     return { nodes: [...this.#nodes], edges: [...this.#edges], problems: [...this.#problems] };
   }
 
-  #derivedUid(name: string): string {
-    const base = name.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'operator';
-    const taken = new Set(this.#nodes.map((node) => node.uid));
+  #derivedUid(name: string, except?: number): string {
+    const base =
+      name
+        .toLowerCase()
+        .replace(/[^a-z0-9]+/g, '-')
+        .replace(/^-|-$/g, '') || 'operator';
+    const taken = new Set(this.#nodes.filter((node) => node.id !== except).map((node) => node.uid));
     for (let n = 1; ; n++) {
       const uid = n === 1 ? base : `${base}-${n}`;
       if (!taken.has(uid)) return uid;

@@ -37,7 +37,12 @@ export interface OperatorNode {
   readonly sideOutputs: Readonly<Record<string, Schema | undefined>>;
   /** Columns of each input that the operator reads; undefined: all of them. Lets the planner drop the rest before an exchange. */
   readonly reads: readonly (readonly string[] | undefined)[] | undefined;
-  /** True where the operator must not share a thread with its neighbours (roles, score). */
+  /**
+   * True where input columns reach the outputs under their own names (filter, with, train): what consumers need of them
+   * then counts as read, beside `reads`. An operator that passes columns on meets batches without those nobody needs.
+   */
+  readonly passesColumns: boolean;
+  /** True where the operator must not share a thread with the ones before it (score). A role shares its thread with nobody. */
   readonly startsChain: boolean;
   /** A source may end by itself ('bounded') or not. */
   readonly boundedness: 'bounded' | 'unbounded' | undefined;
@@ -50,7 +55,8 @@ export interface OperatorNode {
 }
 
 export type Exchange =
-  | { readonly kind: 'forward' }
+  /** `explicit`: subtask i must feed subtask i; the operator takes over its input's parallelism, and another one is a problem. */
+  | { readonly kind: 'forward'; readonly explicit?: boolean }
   | { readonly kind: 'rebalance' }
   | { readonly kind: 'broadcast' }
   /** `key` makes the key of each row of a batch; its key group decides the target. */

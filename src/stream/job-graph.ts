@@ -1,4 +1,4 @@
-import type { Edge, OperatorNode } from './graph.js';
+import type { Edge, GraphProblem, OperatorNode } from './graph.js';
 
 /**
  * The planned graph: operators fused into chains, chains with a parallelism, edges between chains. Planning is a pure
@@ -10,6 +10,8 @@ export interface JobGraph {
   readonly keyGroups: number;
   /** Hash of everything that must agree between threads: uids, kinds, schemas, edges, parallelism. */
   readonly fingerprint: string;
+  /** What works but is probably not meant: a source nobody reads, rows without a schema between threads. */
+  readonly warnings: readonly GraphProblem[];
 }
 
 /** A chain: a tree of operators that run in one subtask; batches pass between them by call. */
@@ -25,6 +27,7 @@ export interface JobVertex {
 
 export interface JobEdge {
   readonly id: number;
+  /** With the exchange that runs: an implied forward between unequal parallelisms is a rebalance here. */
   readonly edge: Edge;
   readonly from: number;
   readonly to: number;
@@ -35,6 +38,6 @@ export interface JobEdge {
 export interface PlanOptions {
   readonly parallelism: number;
   readonly keyGroups: number;
-  /** Operator uid or role name -> parallelism. */
+  /** Operator uid or role name -> parallelism. @throws OPTION_INVALID for a name that the graph lacks */
   readonly overrides: Readonly<Record<string, number>>;
 }

@@ -1,0 +1,13 @@
+export * from './columns.js';
+export * from './connector.js';
+export { DataStream, type BuildScope, type Flat, type NamingOptions } from './data-stream.js';
+export * from './engine.js';
+export { StreamEnvironment, type SourceOptions, type TimeColumn } from './environment.js';
+export * from './graph.js';
+export { GraphBuilder, type InputSpec, type OperatorSpec } from './graph-builder.js';
+export * from './job.js';
+export * from './job-graph.js';
+export type { OperatorOptions, UserFunctionOptions } from './operator-options.js';
+export * from './params.js';
+export * from './planner/index.js';
+export * from './subtask.js';
