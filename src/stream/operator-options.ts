@@ -35,7 +35,7 @@ export const operatorOptions = z.strictObject(operatorFields);
 
 export const userFunctionOptions = z.strictObject({ ...operatorFields, onError: z.enum(['fail', 'deadLetter']).default('fail') });
 
-/** Options checked while the graph is built: a problem is recorded, to be reported with all others, and defaults go on. */
+/** Options checked while the graph is built: problems are recorded, to be reported with all others, and defaults step in. */
 export function resolveInto<S extends z.ZodType>(builder: GraphBuilder, operator: string, schema: S, input: unknown): Readonly<z.output<S>> {
   try {
     return resolveOptions(schema, input, operator);
@@ -43,6 +43,8 @@ export function resolveInto<S extends z.ZodType>(builder: GraphBuilder, operator
     const error = MillraceError.from(thrown);
     const problems = Array.isArray(error.details['problems']) ? (error.details['problems'] as string[]) : [error.message];
     for (const problem of problems) builder.problem(operator, problem);
-    return resolveOptions(schema, {}, operator);
+    // What is right goes on, so that later problems name the operator as the job does.
+    const right = Object.entries(input ?? {}).filter(([key, value]) => schema.safeParse({ [key]: value }).success);
+    return resolveOptions(schema, Object.fromEntries(right), operator);
   }
 }

@@ -18,7 +18,7 @@ export function neededColumns(graph: LogicalGraph, order: readonly number[]): Re
   for (const id of [...order].reverse()) {
     for (const edge of graph.edges.filter(({ to }) => to === id)) {
       const demand = demandOnInput(graph.nodes[id] as OperatorNode, edge, ofOutputs[id] as Demand);
-      needed.set(edge, selection(demand, schemaOf(graph, edge)));
+      needed.set(edge, edge.exchange.kind === 'control' ? undefined : selection(demand, schemaOf(graph, edge)));
       ofOutputs[edge.from] = union(ofOutputs[edge.from] as Demand, demand);
     }
   }
