@@ -1,3 +1,4 @@
 export * from './core/index.js';
 export * from './memory/schema.js';
 export * from './stream/index.js';
+export * from './tensorflow/model/index.js';

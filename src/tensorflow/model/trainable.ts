@@ -2,6 +2,7 @@ import type { RecordBatch } from '../../memory/batch.js';
 import type { Schema } from '../../memory/schema.js';
 import type { Predictor } from '../predictor.js';
 import type { TensorValue } from '../tensor-value.js';
+import type { BadRow } from './encode.js';
 
 /**
  * A model that a cluster can train: what defineModel(), a tf.LayersModel or a loss over tf.Variables become.
@@ -19,6 +20,8 @@ export interface TrainableModel {
   readonly optimizer: OptimizerSpec;
   /** What keeps this model from reading a stream of this schema, one sentence each; labels count where `withLabels`. */
   problems(schema: Schema | undefined, withLabels: boolean): readonly string[];
+  /** Rows that the model cannot read: a null or non-finite value where none may be, a category out of range. */
+  badRows(batch: RecordBatch, withLabels: boolean): readonly BadRow[];
   /** Opens tfjs (and, for prediction, a native session) on the calling thread. @throws SETUP_NEEDED */
   openTraining(options: TrainingSessionOptions): Promise<TrainingSession>;
   /** The forward pass over rows, on a native session; weights can be replaced between calls. */
@@ -62,6 +65,11 @@ export interface StepResult {
 export interface GradientResult extends StepResult {
   /** By variable name, float32, same shapes. */
   readonly gradients: Readonly<Record<string, TensorValue>>;
+  /**
+   * New values of the variables that are not trainable, such as batch normalization's moving averages. They are values, not
+   * gradients: keep the last, or average over workers. Absent where the model has no such variables.
+   */
+  readonly assigned?: Readonly<Record<string, TensorValue>>;
 }
 
 /** Scores rows with replaceable weights: features are taken from columns of the batch. */
@@ -78,4 +86,11 @@ export type OptimizerSpec =
   | { readonly kind: 'momentum'; readonly learningRate: number; readonly momentum: number; readonly nesterov: boolean }
   | { readonly kind: 'adagrad'; readonly learningRate: number; readonly initialAccumulator: number }
   | { readonly kind: 'adam'; readonly learningRate: number; readonly beta1: number; readonly beta2: number; readonly epsilon: number }
-  | { readonly kind: 'rmsprop'; readonly learningRate: number; readonly decay: number; readonly momentum: number; readonly epsilon: number; readonly centered: boolean };
+  | {
+      readonly kind: 'rmsprop';
+      readonly learningRate: number;
+      readonly decay: number;
+      readonly momentum: number;
+      readonly epsilon: number;
+      readonly centered: boolean;
+    };
