@@ -43,6 +43,7 @@ export class GraphBuilder {
       boundedness: spec.boundedness,
       role: spec.role,
       notes: spec.notes ?? [],
+      copies: spec.copies ?? [],
       create: spec.create,
     });
     inputs.forEach((input, index) => {

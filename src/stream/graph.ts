@@ -50,6 +50,8 @@ export interface OperatorNode {
   readonly role: string | undefined;
   /** More for explain: window size, key, model, batch size. */
   readonly notes: readonly string[];
+  /** Where the operator copies or makes bytes, one phrase each, for explain: 'an object for each record'. */
+  readonly copies: readonly string[];
   /** Makes the run-time part; called once per subtask, on its thread. */
   create(): Subtask | SourceSubtask;
 }

@@ -3,6 +3,7 @@ export * from './connector.js';
 export { DataStream, type BuildScope, type Flat, type NamingOptions } from './data-stream.js';
 export * from './engine.js';
 export { StreamEnvironment, type SourceOptions, type TimeColumn } from './environment.js';
+export * from './explain/index.js';
 export * from './graph.js';
 export { GraphBuilder, type InputSpec, type OperatorSpec } from './graph-builder.js';
 export * from './job.js';

@@ -44,7 +44,7 @@ export function resolveInto<S extends z.ZodType>(builder: GraphBuilder, operator
     const problems = Array.isArray(error.details['problems']) ? (error.details['problems'] as string[]) : [error.message];
     for (const problem of problems) builder.problem(operator, problem);
     // What is right goes on, so that later problems name the operator as the job does.
-    const right = Object.entries(input ?? {}).filter(([key, value]) => schema.safeParse({ [key]: value }).success);
+    const right = Object.entries((input ?? {}) as Record<string, unknown>).filter(([key, value]) => schema.safeParse({ [key]: value }).success);
     return resolveOptions(schema, Object.fromEntries(right), operator);
   }
 }

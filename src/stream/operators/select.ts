@@ -9,7 +9,6 @@ export function selectOperator(schema: Schema | undefined, columns: readonly str
     kind: 'select',
     schema: schema === undefined ? undefined : Object.fromEntries(Object.entries(schema).filter(([name]) => columns.includes(name))),
     reads: [columns],
-    notes: [`columns: ${columns.join(', ')}`],
     create: () => new Select(columns),
   };
 }

@@ -1,0 +1,2 @@
+export * from './explain-job.js';
+export { formatExplanation } from './format-explanation.js';
