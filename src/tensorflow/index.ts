@@ -3,3 +3,4 @@ export * from './predictor.js';
 export * from './eager/index.js';
 export * from './library/index.js';
 export * from './saved-model/index.js';
+export * from './native/index.js';
