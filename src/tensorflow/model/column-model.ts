@@ -1,3 +1,4 @@
+import type { Logger } from '../../core/logger.js';
 import type { RecordBatch } from '../../memory/batch.js';
 import type { Schema } from '../../memory/schema.js';
 import { loadTfjs } from '../eager/index.js';
@@ -67,8 +68,8 @@ export class ColumnModel implements TrainableModel {
     return new EagerSession({ tf, model: this, network: await this.openNetwork(random), random });
   }
 
-  openPredictor(): Promise<ModelPredictor> {
-    return openModelPredictor(this);
+  openPredictor(log?: Logger): Promise<ModelPredictor> {
+    return openModelPredictor(this, log);
   }
 
   /** The network on this thread's tfjs. Only what the factory does before its first await is seeded. */

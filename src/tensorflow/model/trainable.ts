@@ -1,3 +1,4 @@
+import type { Logger } from '../../core/logger.js';
 import type { RecordBatch } from '../../memory/batch.js';
 import type { Schema } from '../../memory/schema.js';
 import type { Predictor } from '../predictor.js';
@@ -24,8 +25,12 @@ export interface TrainableModel {
   badRows(batch: RecordBatch, withLabels: boolean): readonly BadRow[];
   /** Opens tfjs (and, for prediction, a native session) on the calling thread. @throws SETUP_NEEDED */
   openTraining(options: TrainingSessionOptions): Promise<TrainingSession>;
-  /** The forward pass over rows, on a native session; weights can be replaced between calls. */
-  openPredictor(): Promise<ModelPredictor>;
+  /**
+   * The forward pass over rows, on a native session; weights can be replaced between calls.
+   *
+   * @param log told once where the model cannot be traced into a graph and is scored by eager tfjs instead
+   */
+  openPredictor(log?: Logger): Promise<ModelPredictor>;
 }
 
 export interface TrainingSessionOptions {

@@ -1,0 +1,51 @@
+import type { Tensor, Tfjs } from '../model/tfjs-types.js';
+
+/** The parts of tfjs-node 4.22 that tracing listens to. Nothing else reaches below tfjs's public API. */
+export interface RawBinding {
+  readonly TF_ATTR_STRING: number;
+  readonly TF_ATTR_INT: number;
+  readonly TF_ATTR_FLOAT: number;
+  readonly TF_ATTR_BOOL: number;
+  readonly TF_ATTR_TYPE: number;
+  readonly TF_ATTR_SHAPE: number;
+  createTensor(shape: readonly number[], dtype: number, values: RawValues): number;
+  tensorDataSync(id: number): RawValues;
+  executeOp(op: string, attributes: readonly RawAttribute[], inputs: readonly number[], outputCount: number): RawTensor[];
+}
+
+export type RawValues = Float32Array | Int32Array | Uint8Array | BigInt64Array | readonly Uint8Array[];
+
+export interface RawAttribute {
+  readonly name: string;
+  readonly type: number;
+  readonly value: unknown;
+}
+
+export interface RawTensor {
+  readonly id: number;
+  readonly shape: readonly number[];
+  /** TF_DataType. */
+  readonly dtype: number;
+}
+
+export interface RawBackend {
+  binding: RawBinding;
+  /** Uploads what is not uploaded yet and gives the native ids. */
+  getInputTensorIds(tensors: readonly Tensor[]): number[];
+  readSync(dataId: object): unknown;
+  readonly tensorMap: { get(dataId: object): { readonly shape: readonly number[]; readonly dtype: number; readonly id: number } };
+}
+
+export interface RawEngine {
+  startScope(name?: string): void;
+  endScope(result?: unknown): void;
+  runKernel(name: string, inputs: unknown, attributes?: unknown): unknown;
+}
+
+export function rawBackend(tf: Tfjs): RawBackend {
+  return tf.backend() as unknown as RawBackend;
+}
+
+export function rawEngine(tf: Tfjs): RawEngine {
+  return tf.engine() as unknown as RawEngine;
+}
