@@ -4,3 +4,4 @@ export * from './eager/index.js';
 export * from './library/index.js';
 export * from './saved-model/index.js';
 export * from './native/index.js';
+export * from './trace/index.js';

@@ -47,7 +47,9 @@ function eagerPredictor(tf: Tfjs, model: ColumnModel, network: Network): Assigna
     tf.tidy(() => {
       const made = network.forward(toTensors(tf, feeds), false);
       const rows = Object.values(feeds)[0]?.shape[0] ?? 0;
-      return Object.fromEntries(Object.entries(model.outputs).map(([name, field]) => [name, predictionValue(model.name, name, field, made[name], rows)])) as never;
+      return Object.fromEntries(
+        Object.entries(model.outputs).map(([name, field]) => [name, predictionValue(model.name, name, field, made[name], rows)]),
+      ) as never;
     });
   return {
     predictor: {

@@ -16,9 +16,18 @@ export interface BatchNodes {
 export function addBatchSize(graph: GraphDefBuilder, placeholder: string, dtype: GraphDtype): BatchNodes {
   const int32 = attr.type('int32');
   graph.add({ name: 'batch/shape', op: 'Shape', inputs: [placeholder], attrs: { T: attr.type(dtype), out_type: int32 } });
-  for (const [name, value] of [['batch/begin', 0], ['batch/end', 1]] as const) graph.constant(name, { dtype: 'int32', shape: [1], data: Int32Array.of(value) });
+  for (const [name, value] of [
+    ['batch/begin', 0],
+    ['batch/end', 1],
+  ] as const)
+    graph.constant(name, { dtype: 'int32', shape: [1], data: Int32Array.of(value) });
   const masks = { begin_mask: attr.int(0), end_mask: attr.int(0), ellipsis_mask: attr.int(0), new_axis_mask: attr.int(0), shrink_axis_mask: attr.int(1) };
-  graph.add({ name: 'batch/int', op: 'StridedSlice', inputs: ['batch/shape', 'batch/begin', 'batch/end', 'batch/end'], attrs: { T: int32, Index: int32, ...masks } });
+  graph.add({
+    name: 'batch/int',
+    op: 'StridedSlice',
+    inputs: ['batch/shape', 'batch/begin', 'batch/end', 'batch/end'],
+    attrs: { T: int32, Index: int32, ...masks },
+  });
   graph.add({ name: 'batch/float', op: 'Cast', inputs: ['batch/int'], attrs: { SrcT: int32, DstT: attr.type('float32'), Truncate: attr.bool(false) } });
   return { int: 'batch/int', float: 'batch/float' };
 }
@@ -28,7 +37,11 @@ export function addBatchSize(graph: GraphDefBuilder, placeholder: string, dtype:
  *
  * @param nodes where each native id of the first recording comes from; gains one entry per output
  */
-export function emit(graph: GraphDefBuilder, steps: readonly GeneralStep[], { nodes, batch, binding }: { nodes: Map<number, string>; batch: BatchNodes; binding: RawBinding }): void {
+export function emit(
+  graph: GraphDefBuilder,
+  steps: readonly GeneralStep[],
+  { nodes, batch, binding }: { nodes: Map<number, string>; batch: BatchNodes; binding: RawBinding },
+): void {
   for (const general of steps) {
     if (general.kind === 'operation') addOperation(graph, general.step, nodes, binding);
     else nodes.set(general.step.id, addValue(graph, general, batch));
@@ -67,7 +80,12 @@ function addValue(graph: GraphDefBuilder, general: Exclude<GeneralStep, { kind: 
     case 'fill': {
       const { dtype } = constantValue(step);
       const value = graph.constant(graph.uniqueName('fill/value'), { dtype, shape: [], data: filled(dtype, general.value) });
-      return graph.add({ name: graph.uniqueName('fill'), op: 'Fill', inputs: [affineIntegers(graph, general.shape, batch), value], attrs: { T: attr.type(dtype), index_type: attr.type('int32') } });
+      return graph.add({
+        name: graph.uniqueName('fill'),
+        op: 'Fill',
+        inputs: [affineIntegers(graph, general.shape, batch), value],
+        attrs: { T: attr.type(dtype), index_type: attr.type('int32') },
+      });
     }
   }
 }
@@ -82,7 +100,11 @@ function affineIntegers(graph: GraphDefBuilder, entries: readonly Affine[], batc
   return graph.add({ name, op: 'AddV2', inputs: [`${name}/product`, `${name}/offsets`], attrs: { T } });
 }
 
-function affineScalar(graph: GraphDefBuilder, { slope, offset }: Affine, { shape, reciprocal, batch }: { shape: readonly number[]; reciprocal: boolean; batch: BatchNodes }): string {
+function affineScalar(
+  graph: GraphDefBuilder,
+  { slope, offset }: Affine,
+  { shape, reciprocal, batch }: { shape: readonly number[]; reciprocal: boolean; batch: BatchNodes },
+): string {
   const name = graph.uniqueName('scaled');
   const T = attr.type('float32');
   const scalar = (value: number): TensorValue => ({ dtype: 'float32', shape, data: Float32Array.of(value) });

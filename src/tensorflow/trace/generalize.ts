@@ -33,7 +33,8 @@ export function generalize(recordings: readonly [Recording, Recording, Recording
   return first.steps.map((step, at) => {
     const all = recordings.map(({ steps }) => steps[at] as Step);
     if (step.kind === 'operation') return generalOperation(step, all as OperationStep[]);
-    if (!sameConstant(step, twin.steps[at] as ConstantStep)) throw unsupported(step, 'a value made in JavaScript differs from run to run (random numbers, or a state)');
+    if (!sameConstant(step, twin.steps[at] as ConstantStep))
+      throw unsupported(step, 'a value made in JavaScript differs from run to run (random numbers, or a state)');
     return generalConstant(step, all as ConstantStep[], sizes);
   });
 }
@@ -44,7 +45,10 @@ function checkSameProgram(a: Recording, b: Recording): void {
     const [x, y] = [a.steps[at], b.steps[at]];
     if (x === undefined || y === undefined || nameOf(x) !== nameOf(y)) {
       const where = (x ?? y) as Step;
-      throw unsupported(where, `does ${x === undefined ? 'nothing more' : nameOf(x)} for ${a.batch} rows but ${y === undefined ? 'nothing more' : nameOf(y)} for ${b.batch}`);
+      throw unsupported(
+        where,
+        `does ${x === undefined ? 'nothing more' : nameOf(x)} for ${a.batch} rows but ${y === undefined ? 'nothing more' : nameOf(y)} for ${b.batch}`,
+      );
     }
   }
 }
@@ -63,18 +67,29 @@ function generalConstant(step: ConstantStep, all: readonly ConstantStep[], sizes
   if (all.every((other) => sameConstant(step, other))) return { kind: 'constant', step };
   const sameShape = all.every((other) => String(other.shape) === String(step.shape));
   if (sameShape && step.values instanceof Int32Array && step.shape.length <= 1) {
-    const entries = affineVector(all.map(({ values }) => values as Int32Array), sizes);
+    const entries = affineVector(
+      all.map(({ values }) => values as Int32Array),
+      sizes,
+    );
     if (entries !== undefined) return { kind: 'integers', step, entries };
   }
   if (sameShape && step.values instanceof Float32Array && step.values.length === 1) {
     const values = all.map((each) => (each.values as Float32Array)[0] as number);
     const value = affine(values, sizes);
     if (value !== undefined) return { kind: 'scalar', step, value, reciprocal: false };
-    const inverse = affine(values.map((each) => 1 / each), sizes);
+    const inverse = affine(
+      values.map((each) => 1 / each),
+      sizes,
+    );
     if (inverse !== undefined) return { kind: 'scalar', step, value: inverse, reciprocal: true };
   }
   const value = repeatedValue(all.map((each) => each.values));
-  const shape = sameShape ? undefined : affineVector(all.map((each) => each.shape), sizes);
+  const shape = sameShape
+    ? undefined
+    : affineVector(
+        all.map((each) => each.shape),
+        sizes,
+      );
   if (value !== undefined && shape !== undefined) return { kind: 'fill', step, shape, value };
   throw unsupported(step, `a constant [${all.map((each) => each.shape.join(', ')).join('], [')}] follows the batch size in a way that is not understood`);
 }
@@ -93,7 +108,10 @@ function affineVector(vectors: readonly ArrayLike<number>[], sizes: readonly num
   if (vectors.some((vector) => vector.length !== length)) return undefined;
   const entries: Affine[] = [];
   for (let i = 0; i < length; i++) {
-    const entry = affine(vectors.map((vector) => vector[i] as number), sizes);
+    const entry = affine(
+      vectors.map((vector) => vector[i] as number),
+      sizes,
+    );
     if (entry === undefined || !Number.isInteger(entry.slope)) return undefined;
     entries.push(entry);
   }
@@ -103,7 +121,9 @@ function affineVector(vectors: readonly ArrayLike<number>[], sizes: readonly num
 function repeatedValue(all: readonly RawValues[]): number | undefined {
   const value = all[0]?.[0];
   if (typeof value !== 'number') return undefined;
-  return all.every((values) => !(values instanceof BigInt64Array) && Array.from(values as ArrayLike<unknown>).every((each) => each === value)) ? value : undefined;
+  return all.every((values) => !(values instanceof BigInt64Array) && Array.from(values as ArrayLike<unknown>).every((each) => each === value))
+    ? value
+    : undefined;
 }
 
 function sameConstant(a: ConstantStep, b: ConstantStep): boolean {

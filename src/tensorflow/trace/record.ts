@@ -29,7 +29,14 @@ export function record({ tf, batch, inputs, variables, work }: RecordOptions): R
   const listener = new Listener(tf, backend, [...Object.values(inputIds), ...Object.values(variableIds)]);
   const outputs = listener.during(work);
   const outputIds = mapValues(outputs, idOf);
-  return { batch, steps: listener.steps, inputs: inputIds, variables: variableIds, outputs: outputIds, results: mapValues(outputs, (tensor) => Float32Array.from(tensor.dataSync())) };
+  return {
+    batch,
+    steps: listener.steps,
+    inputs: inputIds,
+    variables: variableIds,
+    outputs: outputIds,
+    results: mapValues(outputs, (tensor) => Float32Array.from(tensor.dataSync())),
+  };
 }
 
 class Listener {
@@ -40,6 +47,8 @@ class Listener {
   /** Ids with an origin; true where the value depends on an input or variable. */
   readonly #known = new Map<number, boolean>();
   readonly #described = new Map<number, { readonly shape: readonly number[]; readonly dtype: number }>();
+  /** Uploads are lazy: where JavaScript made the values says more than the operation that first used them. */
+  readonly #madeIn = new WeakMap<object, string>();
   readonly #scopes: string[] = [];
   readonly #kernels: string[] = [];
 
@@ -62,7 +71,7 @@ class Listener {
   #listenToBackend(): () => void {
     const backend = this.#backend;
     const binding = this.#binding;
-    const { getInputTensorIds, readSync } = backend;
+    const { getInputTensorIds, readSync, write } = backend;
     const createTensor: RawBinding['createTensor'] = (shape, dtype, values) => {
       const id = binding.createTensor(shape, dtype, values);
       this.#constant(id, shape, dtype, values);
@@ -87,6 +96,10 @@ class Listener {
       });
       return ids;
     };
+    backend.write = (values, shape, dtype) => {
+      if (typeof values === 'object' && values !== null) this.#madeIn.set(values, this.#scope());
+      return write.call(backend, values, shape, dtype);
+    };
     backend.readSync = (dataId) => {
       this.#checkRead(backend.tensorMap.get(dataId).id);
       return readSync.call(backend, dataId);
@@ -96,6 +109,7 @@ class Listener {
       // The originals are the prototype's.
       delete (backend as Partial<RawBackend>).getInputTensorIds;
       delete (backend as Partial<RawBackend>).readSync;
+      delete (backend as Partial<RawBackend>).write;
     };
   }
 
@@ -127,7 +141,7 @@ class Listener {
 
   #constant(id: number, shape: readonly number[], dtype: number, values: RawValues): void {
     this.#known.set(id, false);
-    this.steps.push({ kind: 'constant', id, shape: [...shape], dtype, values: values.slice() as RawValues, scope: this.#scope() });
+    this.steps.push({ kind: 'constant', id, shape: [...shape], dtype, values: values.slice() as RawValues, scope: this.#madeIn.get(values) ?? this.#scope() });
   }
 
   /** A tensor from before: layers keep a few scalars. Its value now is what it will always be. */
@@ -140,7 +154,10 @@ class Listener {
   #checkRead(id: number): void {
     const kernel = this.#kernels.at(-1);
     if (this.#known.get(id) !== true || (kernel !== undefined && harmlessReads.has(kernel))) return;
-    throw new MillraceError('UNSUPPORTED', `${this.#scope()}: JavaScript reads a value that depends on the model's inputs or variables${kernel === undefined ? '' : ` (in ${kernel})`}; no graph can do that`);
+    throw new MillraceError(
+      'UNSUPPORTED',
+      `${this.#scope()}: JavaScript reads a value that depends on the model's inputs or variables${kernel === undefined ? '' : ` (in ${kernel})`}; no graph can do that`,
+    );
   }
 
   #scope(): string {

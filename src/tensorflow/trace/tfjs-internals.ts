@@ -33,6 +33,7 @@ export interface RawBackend {
   /** Uploads what is not uploaded yet and gives the native ids. */
   getInputTensorIds(tensors: readonly Tensor[]): number[];
   readSync(dataId: object): unknown;
+  write(values: unknown, shape: readonly number[], dtype: string): object;
   readonly tensorMap: { get(dataId: object): { readonly shape: readonly number[]; readonly dtype: number; readonly id: number } };
 }
 
@@ -47,5 +48,5 @@ export function rawBackend(tf: Tfjs): RawBackend {
 }
 
 export function rawEngine(tf: Tfjs): RawEngine {
-  return tf.engine() as unknown as RawEngine;
+  return tf.engine();
 }

@@ -56,7 +56,10 @@ export function traceForward(tf: Tfjs, network: Network, signature: Signature, o
     if (node === undefined) throw new MillraceError('UNSUPPORTED', `tracing: output '${name}' depends on no input and no variable`);
     fetches[name] = graph.identity(`output/${i}`, reshape(graph, node, dtype, shape as readonly number[]), dtype);
   });
-  const assignAll = graph.group('assign', Object.values(weightFeeds).map((_, i) => `variable/${i}/assign`));
+  const assignAll = graph.group(
+    'assign',
+    Object.values(weightFeeds).map((_, i) => `variable/${i}/assign`),
+  );
   return { graph: graph.serialize(), feeds, fetches, weightFeeds, assignAll, sample: { feeds: c.feeds, results: c.recording.results } };
 }
 
@@ -64,10 +67,19 @@ function addVariables(graph: GraphDefBuilder, network: Network, first: Recording
   const weightFeeds: Record<string, string> = {};
   network.variables.forEach(({ name, variable }, i) => {
     const dtype = attr.type('float32');
-    const handle = graph.add({ name: `variable/${i}`, op: 'VarHandleOp', attrs: { dtype, shape: attr.shape(variable.shape), shared_name: attr.string(`variable/${i}`), container: attr.string('') } });
+    const handle = graph.add({
+      name: `variable/${i}`,
+      op: 'VarHandleOp',
+      attrs: { dtype, shape: attr.shape(variable.shape), shared_name: attr.string(`variable/${i}`), container: attr.string('') },
+    });
     nodes.set(first.variables[name] as number, graph.add({ name: `variable/${i}/read`, op: 'ReadVariableOp', inputs: [handle], attrs: { dtype } }));
     weightFeeds[name] = graph.placeholder(`variable/${i}/value`, 'float32', variable.shape);
-    graph.add({ name: `variable/${i}/assign`, op: 'AssignVariableOp', inputs: [handle, weightFeeds[name]], attrs: { dtype, validate_shape: attr.bool(false) } });
+    graph.add({
+      name: `variable/${i}/assign`,
+      op: 'AssignVariableOp',
+      inputs: [handle, weightFeeds[name]],
+      attrs: { dtype, validate_shape: attr.bool(false) },
+    });
   });
   return weightFeeds;
 }
@@ -81,7 +93,12 @@ function runOnce(tf: Tfjs, network: Network, { signature, outputs, size }: { sig
   const feeds = Object.fromEntries(signature.inputs.map((spec) => [spec.name, sampleFeed(spec, size)]));
   const variables = Object.fromEntries(network.variables.map(({ name, variable }) => [name, variable]));
   const recording = tf.tidy(() => {
-    const inputs = Object.fromEntries(Object.entries(feeds).map(([name, { data, shape, dtype }]) => [name, tf.tensor(data as Float32Array | Int32Array, shape as number[], dtype as 'float32' | 'int32')]));
+    const inputs = Object.fromEntries(
+      Object.entries(feeds).map(([name, { data, shape, dtype }]) => [
+        name,
+        tf.tensor(data as Float32Array | Int32Array, shape as number[], dtype as 'float32' | 'int32'),
+      ]),
+    );
     const work = (): Readonly<Record<string, Tensor>> => {
       const made = network.forward(inputs, false);
       return Object.fromEntries(Object.keys(outputs).map((name) => [name, made[name] as Tensor]));
@@ -95,5 +112,7 @@ function runOnce(tf: Tfjs, network: Network, { signature, outputs, size }: { sig
 function sampleFeed({ dtype, shape }: TensorSpec, size: number): TensorValue {
   const dims = [size, ...(shape as readonly number[]).slice(1)];
   const count = dims.reduce((product, dimension) => product * dimension, 1);
-  return dtype === 'int32' ? { dtype, shape: dims, data: Int32Array.from({ length: count }, (_, i) => i % 2) } : { dtype, shape: dims, data: Float32Array.from({ length: count }, (_, i) => Math.sin(i + 1)) };
+  return dtype === 'int32'
+    ? { dtype, shape: dims, data: Int32Array.from({ length: count }, (_, i) => i % 2) }
+    : { dtype, shape: dims, data: Float32Array.from({ length: count }, (_, i) => Math.sin(i + 1)) };
 }

@@ -52,7 +52,9 @@ function renamed(values: Values, nodes: Readonly<Record<string, string>>, what: 
   const missing = Object.keys(nodes).filter((name) => values[name] === undefined);
   const unknown = Object.keys(values).filter((name) => nodes[name] === undefined);
   if (missing.length > 0 || unknown.length > 0) {
-    throw new MillraceError('SHAPE_MISMATCH', `model: ${what}s missing: ${missing.join(', ') || 'none'}; unknown: ${unknown.join(', ') || 'none'}`, { details: { missing, unknown } });
+    throw new MillraceError('SHAPE_MISMATCH', `model: ${what}s missing: ${missing.join(', ') || 'none'}; unknown: ${unknown.join(', ') || 'none'}`, {
+      details: { missing, unknown },
+    });
   }
   return Object.fromEntries(Object.entries(nodes).map(([name, node]) => [node, values[name] as TensorValue]));
 }

@@ -6,12 +6,14 @@ import { deferred, type Deferred } from '../../core/lifecycle.js';
  */
 export class VersionGate {
   #readers = 0;
-  #drained: Deferred | undefined;
+  #drained: Deferred<void> | undefined;
   #writing: Promise<void> = Promise.resolve();
   #writers = 0;
 
   async read<T>(work: () => Promise<T>): Promise<T> {
-    while (this.#writers > 0) await this.#writing;
+    // Only writers that came before: continuations of one promise run in the order in which they were added, so this one
+    // is counted before a later writer looks.
+    if (this.#writers > 0) await this.#writing;
     this.#readers += 1;
     try {
       return await work();
