@@ -25,5 +25,6 @@ export { adagrad, adam, momentum, rmsprop, sgd, type AdamOptions, type MomentumO
 export { firstNonFinite } from './finite.js';
 export type { BadRow } from './encode.js';
 export type { LayersModel, Tensor, Tfjs, Variable } from './tfjs-types.js';
+export type { TrainedModel } from './trained-model.js';
 export type { Accepts, AcceptsInputs, FeaturesOf, LabelFields, LabelsOf, Mismatch, Model, ModelInputs, OutputsOf, ScoresOf } from './types.js';
 export type * from './trainable.js';
