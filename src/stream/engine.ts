@@ -43,6 +43,8 @@ export interface JobBundle {
   /** Absolute path of the bundled ESM file. */
   readonly path: string;
   readonly hash: string;
+  /** The job file that it was made from, for messages. */
+  readonly source?: string;
 }
 
 export type JobState = 'starting' | 'running' | 'rescaling' | 'draining' | 'finished' | 'failed' | 'cancelled';
