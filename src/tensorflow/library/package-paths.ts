@@ -18,5 +18,5 @@ export function bindingPath(): string {
 
 /** The note that setup leaves beside the binding: which library this installation runs on, see manifest.ts. */
 export function manifestPath(): string {
-  return join(tfjsNodeFolder(), 'lib', 'napi-v8', 'millrace-library.json');
+  return join(tfjsNodeFolder(), 'lib', 'napi-v8', 'millrace-native.json');
 }

@@ -60,9 +60,13 @@ export function joinBatches(parts: readonly Feeds[], batch: number, rows: number
       const values = parts.map((part) => part[name] as TensorValue);
       const { dtype, shape } = values[0] as TensorValue;
       if (shape[0] !== batch) {
-        throw new MillraceError('UNSUPPORTED', `${where}: output "${name}" is ${describeSpec(dtype, shape)}, not one row per input; call it with exactly ${batch} rows`, {
-          details: { output: name, batch },
-        });
+        throw new MillraceError(
+          'UNSUPPORTED',
+          `${where}: output "${name}" is ${describeSpec(dtype, shape)}, not one row per input; call it with exactly ${batch} rows`,
+          {
+            details: { output: name, batch },
+          },
+        );
       }
       const width = elementCount(shape.slice(1));
       const data = emptyData(dtype, rows * width);
@@ -80,7 +84,6 @@ function put(target: TensorData, source: TensorData, at: number): void {
   if (Array.isArray(target)) (source as readonly string[]).forEach((element, i) => ((target as string[])[at + i] = element));
   else (target as Uint8Array).set(source as Uint8Array, at);
 }
-
 
 /** A batch of zeros and empty strings. */
 export function zeroBatch(signature: Signature): Record<string, TensorValue> {

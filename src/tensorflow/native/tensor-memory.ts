@@ -1,7 +1,7 @@
 import { MillraceError } from '../../core/index.js';
-import { arrayTypes, bytesOf, dtypeOf, elementCount, type NumericData, type NumericDtype } from '../tensor-data.js';
+import { arrayTypes, bytesOf, dtypeOf, elementCount, type NumericData } from '../tensor-data.js';
 import { tensorDtypes, type TensorValue } from '../tensor-value.js';
-import { addressOf, type CApi, type Memory, type Pointer } from './c-api.js';
+import { addressOf, type CApi, type Pointer } from './c-api.js';
 import { newStringTensor, readStringTensor } from './string-tensor.js';
 
 /** Alignment at which TensorFlow takes foreign memory as it is (EIGEN_MAX_ALIGN_BYTES). */
