@@ -1,0 +1,107 @@
+import { MillraceError } from '../../core/errors.js';
+import type { StateChunk, SubtaskContext } from '../subtask.js';
+import { TimerQueue } from '../time/timer-queue.js';
+import { createCell, type CurrentSlot, type StateCell } from './cells.js';
+import type { StateDescriptors } from './descriptors.js';
+import { KeyIndex } from './key-index.js';
+import type { Key } from './key.js';
+import { decodeState, encodeState } from './state-bytes.js';
+
+const version = 1;
+
+/** What a chunk of one key group holds; `timers` are pairs (index into keys, time). */
+interface GroupState {
+  readonly keys: Key[];
+  readonly state: Record<string, unknown[]>;
+  readonly eventTimers: number[];
+  readonly processingTimers: number[];
+  readonly watermark: number;
+}
+
+/**
+ * The keyed state of one subtask: slots of keys, a cell per declared state, timers, and the watermark.
+ *
+ * Snapshots encode everything at the barrier: values are live objects that user functions change in place, so there is
+ * no moment after it at which they are still what they were, and a copy would cost as much as the encoding.
+ *
+ * The watermark is part of it so that what was late before a restore is late after it.
+ */
+export class KeyedState implements CurrentSlot {
+  /** The key that the handles look at. */
+  slot = 0;
+  watermark = -Infinity;
+  readonly keys: KeyIndex;
+  readonly eventTimers = new TimerQueue();
+  readonly processingTimers = new TimerQueue();
+  readonly #cells: ReadonlyMap<string, StateCell>;
+  readonly #context: SubtaskContext;
+
+  constructor(context: SubtaskContext, descriptors: StateDescriptors) {
+    this.#context = context;
+    this.#cells = new Map(Object.entries(descriptors).map(([name, descriptor]) => [name, createCell(descriptor, this)]));
+    const cells = [...this.#cells.values()];
+    this.keys = new KeyIndex({
+      keyGroups: context.keyGroups.total,
+      isLive: (slot) => this.eventTimers.countOf(slot) > 0 || this.processingTimers.countOf(slot) > 0 || cells.some((cell) => cell.values[slot] !== undefined),
+    });
+  }
+
+  handles(): Record<string, StateCell['handle']> {
+    return Object.fromEntries([...this.#cells].map(([name, cell]) => [name, cell.handle]));
+  }
+
+  /** One chunk for each key group that has something to keep. */
+  snapshot(): StateChunk[] {
+    const indexOf = new Int32Array(this.keys.slotCount);
+    const groups = new Map<number, GroupState>();
+    const groupAt = (keyGroup: number): GroupState => {
+      let group = groups.get(keyGroup);
+      if (group === undefined) {
+        const state = Object.fromEntries([...this.#cells.keys()].map((name) => [name, [] as unknown[]]));
+        groups.set(keyGroup, (group = { keys: [], state, eventTimers: [], processingTimers: [], watermark: this.watermark }));
+      }
+      return group;
+    };
+    if (this.watermark > -Infinity) for (let g = this.#context.keyGroups.from; g < this.#context.keyGroups.to; g++) groupAt(g);
+    this.keys.forEachLive((slot) => {
+      const group = groupAt(this.keys.groupOf(slot));
+      indexOf[slot] = group.keys.push(this.keys.keyOf(slot)) - 1;
+      for (const [name, cell] of this.#cells) (group.state[name] as unknown[]).push(cell.values[slot]);
+    });
+    this.eventTimers.forEach((time, slot) => groupAt(this.keys.groupOf(slot)).eventTimers.push(indexOf[slot] as number, time));
+    this.processingTimers.forEach((time, slot) => groupAt(this.keys.groupOf(slot)).processingTimers.push(indexOf[slot] as number, time));
+    return [...groups].map(([keyGroup, group]) => ({ keyGroup, bytes: encodeState(version, group, this.#context.operator.name) }));
+  }
+
+  restore(chunks: readonly StateChunk[]): void {
+    const { name } = this.#context.operator;
+    const watermarks: number[] = [];
+    for (const chunk of chunks) {
+      const group = decodeState(version, chunk, name) as GroupState;
+      watermarks.push(group.watermark);
+      this.#refuseUnknown(group);
+      const slots = this.keys.slotsOfKeys(group.keys);
+      for (const [cellName, cell] of this.#cells) {
+        // A state declared since the cut starts empty.
+        const values = group.state[cellName] ?? [];
+        slots.forEach((slot, i) => (cell.values[slot] = values[i]));
+      }
+      restoreTimers(group.eventTimers, slots, this.eventTimers);
+      restoreTimers(group.processingTimers, slots, this.processingTimers);
+    }
+    if (watermarks.length > 0) this.watermark = Math.min(...watermarks);
+  }
+
+  #refuseUnknown(group: GroupState): void {
+    const unknown = Object.keys(group.state).filter((name) => !this.#cells.has(name));
+    if (unknown.length === 0) return;
+    throw new MillraceError(
+      'STATE_INVALID',
+      `${this.#context.operator.name}: the restored state has ${unknown.join(', ')}, which the operator no longer declares; declare it again, or give the operator another uid to start without state`,
+    );
+  }
+}
+
+function restoreTimers(pairs: readonly number[], slots: readonly number[], timers: TimerQueue): void {
+  for (let i = 0; i < pairs.length; i += 2) timers.add(pairs[i + 1] as number, slots[pairs[i] as number] as number);
+}
