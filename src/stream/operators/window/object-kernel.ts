@@ -135,7 +135,7 @@ class ObjectTable implements AccumulatorTable {
         values[entry] = fold.add(held === undefined ? fold.create() : held, kernel.row(i));
       }
     } catch (thrown) {
-      throw kernel.failed(thrown, `row ${JSON.stringify(kernel.row(i))?.slice(0, 200) ?? ''}`);
+      throw kernel.failed(thrown, `row ${i} of its batch`);
     }
   }
 
