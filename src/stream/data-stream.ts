@@ -2,10 +2,12 @@ import type { Schema } from '../memory/schema.js';
 import { deadLetterTag, type DeadLetter, type SinkConnector } from './connector.js';
 import type { Exchange } from './graph.js';
 import type { GraphBuilder, OperatorSpec } from './graph-builder.js';
+import { KeyedStream } from './keyed-stream.js';
 import { operatorFields, operatorOptions, resolveInto, type OperatorOptions } from './operator-options.js';
 import { selectOperator } from './operators/select.js';
 import { sinkOperator } from './operators/sink.js';
 import { unionOperator } from './operators/union.js';
+import type { Key, KeyOfColumns } from './state/key.js';
 import { z } from 'zod';
 
 /** What every stream of one job shares while the graph is built. */
@@ -31,7 +33,7 @@ const namingOptions = z.strictObject({ ...operatorFields, startsChain: z.boolean
  * Methods add operators to the graph; nothing runs before the job is submitted. A row handed to a user function is valid
  * during the call.
  */
-export class DataStream<R> {
+export class DataStream<out R> {
   /** Never set: carries R for the compiler. */
   declare readonly _row: R;
 
@@ -55,6 +57,18 @@ export class DataStream<R> {
   /** Keeps only these columns. */
   select<K extends keyof R & string>(...columns: readonly K[]): DataStream<Flat<Pick<R, K>>> {
     return this.transform(selectOperator(this.schema, columns));
+  }
+
+  /**
+   * Groups records by the value of a column, of several, or by what a function makes of a row: all records of a key go to
+   * one subtask, which can keep state for it. Columns are the fast path.
+   */
+  keyBy<C extends keyof R & string>(column: C): KeyedStream<R, R[C], C>;
+  keyBy<const C extends readonly (keyof R & string)[]>(columns: C): KeyedStream<R, KeyOfColumns<R, C>, C[number]>;
+  keyBy<K extends Key>(key: (row: R) => K): KeyedStream<R, K>;
+  keyBy(key: string | readonly string[] | ((row: R) => Key)): KeyedStream<R, unknown> {
+    if (typeof key === 'function') return new KeyedStream(this, { fn: key });
+    return new KeyedStream(this, { columns: typeof key === 'string' ? [key] : key }, typeof key !== 'string');
   }
 
   /** Puts streams of one record type together. Order is kept within each, not between them. */

@@ -5,7 +5,7 @@ import type { KeySelector } from './graph.js';
 import type { KeyedProcessFunction, SideOutputs } from './operators/keyed-process-function.js';
 import { KeyedProcess, type AnyKeyedFunction } from './operators/keyed-process.js';
 import { valueState, type StateDescriptors, type ValueStateDescriptor } from './state/descriptors.js';
-import type { Key } from './state/key.js';
+import { keyView, type KeyView } from './state/key.js';
 import { WindowedStream } from './windowed-stream.js';
 import { formatWindow, resolveWindow, type ResolvedWindow, type WindowSpec } from './windows/window-spec.js';
 
@@ -16,12 +16,22 @@ const keyDtypes: ReadonlySet<string> = new Set(['bool', 'int8', 'int16', 'int32'
  * A stream in which all records of one key go to the same subtask, so that state can be kept for each key. Made by
  * `stream.keyBy(...)`. R: the row, K: its key, C: the names of the key columns (never where a function makes the key).
  */
-export class KeyedStream<R, K extends Key, C extends keyof R & string = never> {
+export class KeyedStream<R, K, C extends keyof R & string = never> {
+  readonly #view: KeyView | undefined;
+
+  /** @param isArray whether the key was given as an array of columns */
   constructor(
     /** @internal */ readonly stream: DataStream<R>,
     /** @internal */ readonly key: KeySelector,
+    isArray = false,
   ) {
     const { schema } = stream;
+    if ('columns' in key) {
+      this.#view = keyView(
+        key.columns.map((name) => schema?.[name]?.dtype === 'timestamp'),
+        isArray,
+      );
+    }
     if (!('columns' in key) || schema === undefined) return;
     const { builder } = stream.scope;
     if (key.columns.length === 0) builder.problem('keyBy', 'needs at least one column');
@@ -37,15 +47,15 @@ export class KeyedStream<R, K extends Key, C extends keyof R & string = never> {
    *
    * @param schema what the function emits; without one, rows are schemaless
    */
-  process<const O extends Schema, S extends StateDescriptors = Record<never, never>, const T extends SideOutputs = Record<never, never>>(
+  process<const O extends Schema, S extends StateDescriptors = Record<string, never>, const T extends SideOutputs = Record<string, never>>(
     schema: O,
     fn: KeyedProcessFunction<R, K, Infer<O>, S, T>,
   ): DataStream<Infer<O>>;
-  process<O, S extends StateDescriptors = Record<never, never>, const T extends SideOutputs = Record<never, never>>(fn: KeyedProcessFunction<R, K, O, S, T>): DataStream<O>;
-  process(first: unknown, second?: unknown): DataStream<unknown> {
+  process<O, S extends StateDescriptors = Record<string, never>, const T extends SideOutputs = Record<string, never>>(fn: KeyedProcessFunction<R, K, O, S, T>): DataStream<O>;
+  process(first: unknown, second?: unknown): DataStream<never> {
     const schema = second === undefined ? undefined : (first as Schema);
     const fn = (second ?? first) as AnyKeyedFunction;
-    return this.#run('process', schema, fn);
+    return this.#run('process', schema, fn) as DataStream<never>;
   }
 
   /** The running combination of all rows of a key so far: one row out for each row in. `fn` changes neither argument. */
@@ -63,7 +73,7 @@ export class KeyedStream<R, K extends Key, C extends keyof R & string = never> {
 
   /** Cuts the rows of each key into windows: `window(tumbling('3 h'))`. */
   window(spec: WindowSpec): WindowedStream<R, K, C> {
-    return new WindowedStream<R, K, C>(this.stream, this.key, { window: this.#resolve(spec), shown: formatWindow(spec), latenessMs: 0, lateTag: undefined });
+    return new WindowedStream<R, K, C>(this.stream, this.key, { view: this.#view, window: this.#resolve(spec), shown: formatWindow(spec), latenessMs: 0, lateTag: undefined });
   }
 
   #resolve(spec: WindowSpec): ResolvedWindow {
@@ -77,6 +87,7 @@ export class KeyedStream<R, K extends Key, C extends keyof R & string = never> {
 
   #run(kind: string, schema: Schema | undefined, fn: AnyKeyedFunction): DataStream<unknown> {
     const { key } = this;
+    const view = this.#view;
     return this.stream.transform(
       {
         kind,
@@ -84,7 +95,7 @@ export class KeyedStream<R, K extends Key, C extends keyof R & string = never> {
         sideOutputs: fn.sideOutputs ?? {},
         reads: fn.reads === undefined || !('columns' in key) ? undefined : [[...new Set([...key.columns, ...fn.reads])]],
         notes: [`key: ${formatKey(key)}`],
-        create: () => new KeyedProcess({ fn, key, schema }),
+        create: () => new KeyedProcess({ fn, key, schema, view }),
       },
       { kind: 'hash', key },
     );

@@ -7,12 +7,13 @@ import type { WindowKernel } from './operators/window/kernel.js';
 import { aggregateFold, ObjectKernel, processFold, reduceFold } from './operators/window/object-kernel.js';
 import { SummaryKernel, summarySchema } from './operators/window/summary-kernel.js';
 import { WindowOperator } from './operators/window/window-operator.js';
-import type { Key } from './state/key.js';
+import type { KeyView } from './state/key.js';
 import type { AggregateFunction, WindowFunction } from './windows/aggregate.js';
 import type { Summary, SummaryRow } from './windows/summary.js';
 import type { ResolvedWindow } from './windows/window-spec.js';
 
 interface WindowSettings {
+  readonly view: KeyView | undefined;
   readonly window: ResolvedWindow;
   /** For explain. */
   readonly shown: string;
@@ -24,7 +25,7 @@ interface WindowSettings {
  * The rows of each key, cut into windows; made by `keyed.window(...)`. A method that ends the chain says what becomes of
  * a window: its result row has event time end - 1.
  */
-export class WindowedStream<R, K extends Key, C extends keyof R & string = never> {
+export class WindowedStream<R, K, C extends keyof R & string = never> {
   constructor(
     private readonly stream: DataStream<R>,
     private readonly key: KeySelector,
@@ -48,7 +49,7 @@ export class WindowedStream<R, K extends Key, C extends keyof R & string = never
 
   /** Combines the rows of a window, two at a time. `fn` is associative and changes neither argument. */
   reduce(fn: (a: R, b: R) => R): DataStream<R> {
-    return this.#run('reduce', this.stream.schema, undefined, () => new ObjectKernel(reduceFold(fn as never), this.stream.schema)) as DataStream<R>;
+    return this.#run('reduce', this.stream.schema, undefined, () => new ObjectKernel(reduceFold(fn as never), this.stream.schema, undefined)) as DataStream<R>;
   }
 
   /**
@@ -58,11 +59,11 @@ export class WindowedStream<R, K extends Key, C extends keyof R & string = never
    */
   aggregate<A, const O extends Schema>(schema: O, fn: AggregateFunction<R, A, Infer<O>, K>): DataStream<Infer<O>>;
   aggregate<A, O>(fn: AggregateFunction<R, A, O, K>): DataStream<O>;
-  aggregate(first: unknown, second?: unknown): DataStream<unknown> {
+  aggregate(first: unknown, second?: unknown): DataStream<never> {
     const schema = second === undefined ? undefined : (first as Schema);
     const fn = (second ?? first) as AggregateFunction<Record<string, unknown>, unknown, unknown>;
     if (fn.merge === undefined) this.#refuseSessions('aggregate', 'give the aggregate a merge function');
-    return this.#run('aggregate', schema, fn.reads, () => new ObjectKernel(aggregateFold(fn), schema));
+    return this.#run('aggregate', schema, fn.reads, () => new ObjectKernel(aggregateFold(fn), schema, this.settings.view)) as DataStream<never>;
   }
 
   /**
@@ -87,10 +88,10 @@ export class WindowedStream<R, K extends Key, C extends keyof R & string = never
    */
   process<const O extends Schema>(schema: O, fn: WindowFunction<R, K, Infer<O>>): DataStream<Infer<O>>;
   process<O>(fn: WindowFunction<R, K, O>): DataStream<O>;
-  process(first: unknown, second?: unknown): DataStream<unknown> {
+  process(first: unknown, second?: unknown): DataStream<never> {
     const schema = second === undefined ? undefined : (first as Schema);
-    const fn = (second ?? first) as WindowFunction<Record<string, unknown>, Key, unknown>;
-    return this.#run('process', schema, undefined, () => new ObjectKernel(processFold(fn), schema));
+    const fn = (second ?? first) as WindowFunction<Record<string, unknown>, unknown, unknown>;
+    return this.#run('process', schema, undefined, () => new ObjectKernel(processFold(fn), schema, this.settings.view)) as DataStream<never>;
   }
 
   #with(change: Partial<WindowSettings>): WindowedStream<R, K, C> {

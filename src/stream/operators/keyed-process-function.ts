@@ -1,7 +1,6 @@
 import type { Infer, Schema } from '../../memory/schema.js';
 import type { SubtaskContext } from '../subtask.js';
 import type { StateDescriptors, StateHandles } from '../state/descriptors.js';
-import type { Key } from '../state/key.js';
 
 /** Schemas of the side outputs that a function declares, by tag. */
 export type SideOutputs = Readonly<Record<string, Schema>>;
@@ -21,7 +20,7 @@ export type SideOutputs = Readonly<Record<string, Schema>>;
  * Everything here is synchronous. Keep what differs by key in `ctx.state`, never in variables outside: several subtasks
  * may share the function's object.
  */
-export interface KeyedProcessFunction<R, K extends Key, O, S extends StateDescriptors = Record<never, never>, T extends SideOutputs = Record<never, never>> {
+export interface KeyedProcessFunction<R, K, O, S extends StateDescriptors = Record<string, never>, T extends SideOutputs = Record<string, never>> {
   /** What is kept for each key. */
   readonly state?: S;
   /** Side outputs with their schemas: `ctx.sideOutput(tag, row)` writes, `stream.sideOutput(tag)` reads. */
@@ -39,7 +38,7 @@ export interface KeyedProcessFunction<R, K extends Key, O, S extends StateDescri
 }
 
 /** What a keyed function sees while it looks at one row; the same object for every row, so do not keep it. */
-export interface KeyedContext<K extends Key, O, S extends StateDescriptors, T extends SideOutputs> {
+export interface KeyedContext<K, O, S extends StateDescriptors, T extends SideOutputs> {
   readonly key: K;
   /** Event time of the row, or the timer's time; ms since the epoch. undefined where the stream has no event time. */
   readonly timestamp: number | undefined;
@@ -52,7 +51,7 @@ export interface KeyedContext<K extends Key, O, S extends StateDescriptors, T ex
   sideOutput<N extends keyof T & string>(tag: N, row: Infer<T[N]>, time?: number): void;
 }
 
-export interface KeyedTimerContext<K extends Key, O, S extends StateDescriptors, T extends SideOutputs> extends KeyedContext<K, O, S, T> {
+export interface KeyedTimerContext<K, O, S extends StateDescriptors, T extends SideOutputs> extends KeyedContext<K, O, S, T> {
   readonly timeDomain: TimeDomain;
 }
 

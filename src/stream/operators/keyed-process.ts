@@ -3,7 +3,7 @@ import type { RecordBatch } from '../../memory/batch.js';
 import type { Schema } from '../../memory/schema.js';
 import type { KeySelector } from '../graph.js';
 import type { StateDescriptors } from '../state/descriptors.js';
-import type { Key } from '../state/key.js';
+import type { Key, KeyView } from '../state/key.js';
 import { KeyedState } from '../state/keyed-state.js';
 import type { Snapshot, StateChunk, Subtask, SubtaskContext } from '../subtask.js';
 import type { TimerQueue } from '../time/timer-queue.js';
@@ -11,11 +11,12 @@ import type { KeyedProcessFunction, SideOutputs, TimeDomain, TimerService } from
 import { RowCollector } from './row-collector.js';
 
 /** A function with its types erased, as the operator runs it. */
-export type AnyKeyedFunction = KeyedProcessFunction<Record<string, unknown>, Key, unknown, StateDescriptors, SideOutputs>;
+export type AnyKeyedFunction = KeyedProcessFunction<Record<string, unknown>, unknown, unknown, StateDescriptors, SideOutputs>;
 
 export interface KeyedProcessOptions {
   readonly fn: AnyKeyedFunction;
   readonly key: KeySelector;
+  readonly view: KeyView | undefined;
   /** Schema of the main output; undefined: schemaless rows. */
   readonly schema: Schema | undefined;
 }
@@ -32,12 +33,12 @@ export class KeyedProcess implements Subtask {
   }
 
   open(context: SubtaskContext, restored: readonly StateChunk[]): void {
-    const { fn, schema } = this.#options;
+    const { fn, schema, view } = this.#options;
     this.#context = context;
     this.#state = new KeyedState(context, fn.state ?? {});
     this.#state.restore(restored);
     const collectors = new Map(Object.entries(fn.sideOutputs ?? {}).map(([tag, side]) => [tag, new RowCollector(context.output(tag), side)]));
-    this.#ctx = new RowContext(context, this.#state, new RowCollector(context.output(), schema), collectors);
+    this.#ctx = new RowContext({ context, keyed: this.#state, main: new RowCollector(context.output(), schema), sides: collectors, view });
     fn.open?.(context);
     this.#ctx.armClock();
   }
@@ -122,6 +123,14 @@ function refusePromise(returned: unknown): void {
   }
 }
 
+interface RowContextOptions {
+  readonly context: SubtaskContext;
+  readonly keyed: KeyedState;
+  readonly main: RowCollector;
+  readonly sides: ReadonlyMap<string, RowCollector>;
+  readonly view: KeyView | undefined;
+}
+
 /** The context object of one subtask. */
 class RowContext implements TimerService {
   timestamp: number | undefined = undefined;
@@ -131,19 +140,22 @@ class RowContext implements TimerService {
   readonly #clock: SubtaskContext;
   readonly #keyed: KeyedState;
   readonly #main: RowCollector;
+  readonly #view: KeyView | undefined;
   readonly #sides: ReadonlyMap<string, RowCollector>;
   #armedFor = Infinity;
 
-  constructor(context: SubtaskContext, keyed: KeyedState, main: RowCollector, sides: ReadonlyMap<string, RowCollector>) {
+  constructor({ context, keyed, main, sides, view }: RowContextOptions) {
     this.#clock = context;
+    this.#view = view;
     this.#keyed = keyed;
     this.#main = main;
     this.#sides = sides;
     this.state = keyed.handles() as never;
   }
 
-  get key(): Key {
-    return this.#keyed.keys.keyOf(this.#keyed.slot);
+  get key(): unknown {
+    const key: Key = this.#keyed.keys.keyOf(this.#keyed.slot);
+    return this.#view === undefined ? key : this.#view(key);
   }
 
   get watermark(): number {

@@ -8,8 +8,22 @@ export type Key = KeyPart | readonly KeyPart[];
 
 export type KeyPart = string | number | bigint | boolean | null;
 
-/** The key type of a column's values: a timestamp is keyed by its milliseconds since the epoch. */
-export type KeyOf<T> = T extends Date ? number : Extract<T, KeyPart>;
+/** The key type of several columns: a tuple, or for one column its own. */
+export type KeyOfColumns<R, C extends readonly (keyof R)[]> = { [I in keyof C]: R[C[I]] };
+
+/**
+ * How user functions see a key, where that differs from how it is filed: a timestamp column's as Date, and the key of
+ * `keyBy(['a'])` as an array of one.
+ */
+export type KeyView = (key: Key) => unknown;
+
+/** @param isDate for each column, whether it holds timestamps; undefined where the key is as it is filed */
+export function keyView(isDate: readonly boolean[], isArray: boolean): KeyView | undefined {
+  const show = (part: KeyPart, i: number): unknown => (isDate[i] === true && typeof part === 'number' ? new Date(part) : part);
+  if (isDate.length === 1 && isArray) return (key) => [show(key as KeyPart, 0)];
+  if (!isDate.includes(true)) return undefined;
+  return (key) => (isTuple(key) ? key.map(show) : show(key, 0));
+}
 
 /** A value of a row as a key. @throws USER_FUNCTION for what cannot be one */
 export function toKey(value: unknown): Key {

@@ -84,7 +84,7 @@ export class TimerQueue {
     this.#place[moved] = place;
     if (place < last) {
       this.#siftUp(place);
-      this.#siftDown(this.#place[moved] as number);
+      this.#siftDown(this.#place[moved]);
     }
     if (entry !== last) this.#rename(last, entry);
   }

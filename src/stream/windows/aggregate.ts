@@ -1,7 +1,5 @@
-import type { Key } from '../state/key.js';
-
 /** A window of one key: times start <= t < end, ms since the epoch. */
-export interface Window<K extends Key = Key> {
+export interface Window<K = unknown> {
   readonly key: K;
   readonly start: number;
   readonly end: number;
@@ -13,7 +11,7 @@ export interface Window<K extends Key = Key> {
  * With `merge`, sliding windows keep one accumulator per stretch that windows share instead of one per window, and
  * session windows, which need it, can grow together.
  */
-export interface AggregateFunction<R, A, O, K extends Key = Key> {
+export interface AggregateFunction<R, A, O, K = unknown> {
   /** Columns that `add` reads; rows then have only these, which is faster. Default: all. */
   readonly reads?: readonly (keyof R & string)[];
   create(): A;
@@ -26,7 +24,7 @@ export interface AggregateFunction<R, A, O, K extends Key = Key> {
 }
 
 /** What a window process function sees beside the rows. */
-export interface WindowContext<K extends Key, O> extends Window<K> {
+export interface WindowContext<K, O> extends Window<K> {
   /** ms since the epoch. */
   readonly watermark: number;
   /** @param time event time of the new row. Default: end - 1 */
@@ -34,4 +32,4 @@ export interface WindowContext<K extends Key, O> extends Window<K> {
 }
 
 /** Called with all rows of a window when it fires. */
-export type WindowFunction<R, K extends Key, O> = (rows: readonly R[], context: WindowContext<K, O>) => void;
+export type WindowFunction<R, K, O> = (rows: readonly R[], context: WindowContext<K, O>) => void;

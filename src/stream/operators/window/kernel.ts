@@ -1,5 +1,6 @@
 import type { RecordBatch } from '../../../memory/batch.js';
 import type { SubtaskContext } from '../../subtask.js';
+import type { Key } from '../../state/key.js';
 import type { Window } from '../../windows/aggregate.js';
 
 /** How windows accumulate rows and make results of them: by JavaScript objects, or by columns. */
@@ -11,7 +12,7 @@ export interface WindowKernel {
   bind(batch: RecordBatch): void;
   createTable(): AccumulatorTable;
   /** Makes the result of one window of one key, with event time end - 1. */
-  emit(table: AccumulatorTable, entry: number, window: Window, watermark: number): void;
+  emit(table: AccumulatorTable, entry: number, window: Window<Key>, watermark: number): void;
   /** Hands on what was emitted. */
   flush(): void;
 }

@@ -3,7 +3,7 @@ import type { RecordBatch } from '../../../memory/batch.js';
 import type { Schema } from '../../../memory/schema.js';
 import type { SubtaskContext } from '../../subtask.js';
 import type { AggregateFunction, Window, WindowFunction } from '../../windows/aggregate.js';
-import type { Key } from '../../state/key.js';
+import type { Key, KeyView } from '../../state/key.js';
 import { RowCollector } from '../row-collector.js';
 import type { AccumulatorTable, WindowKernel } from './kernel.js';
 
@@ -46,7 +46,7 @@ export function reduceFold(fn: (a: Row, b: Row) => Row): RowFold {
   };
 }
 
-export function processFold(fn: WindowFunction<Row, Key, unknown>): RowFold {
+export function processFold(fn: WindowFunction<Row, unknown, unknown>): RowFold {
   return {
     reads: undefined,
     create: () => [],
@@ -69,12 +69,14 @@ export class ObjectKernel implements WindowKernel {
   readonly canMerge: boolean;
   readonly #fold: RowFold;
   readonly #schema: Schema | undefined;
+  readonly #view: KeyView | undefined;
   #context!: SubtaskContext;
   #collector!: RowCollector;
   #rows: Row[] = [];
 
-  constructor(fold: RowFold, schema: Schema | undefined) {
+  constructor(fold: RowFold, schema: Schema | undefined, view: KeyView | undefined) {
     this.#fold = fold;
+    this.#view = view;
     this.#schema = schema;
     this.canMerge = fold.merge !== undefined;
   }
@@ -97,9 +99,10 @@ export class ObjectKernel implements WindowKernel {
     return this.#rows[index] as Row;
   }
 
-  emit(table: AccumulatorTable, entry: number, window: Window, watermark: number): void {
+  emit(table: AccumulatorTable, entry: number, window: Window<Key>, watermark: number): void {
+    const shown = this.#view === undefined ? window : { ...window, key: this.#view(window.key) };
     try {
-      this.#fold.emit((table as ObjectTable).values[entry], window, watermark, (row, time = window.end - 1) => {
+      this.#fold.emit((table as unknown as ObjectTable).values[entry], shown, watermark, (row, time = window.end - 1) => {
         this.#collector.add(row, time);
       });
     } catch (thrown) {
@@ -142,7 +145,7 @@ class ObjectTable implements AccumulatorTable {
   merge(into: number, other: AccumulatorTable, entry: number): void {
     const held = this.values[into];
     try {
-      this.values[into] = this.fold.merge?.(held === undefined ? this.fold.create() : held, (other as ObjectTable).values[entry]);
+      this.values[into] = this.fold.merge?.(held === undefined ? this.fold.create() : held, (other as unknown as ObjectTable).values[entry]);
     } catch (thrown) {
       throw this.kernel.failed(thrown, 'a merge of two accumulators');
     }

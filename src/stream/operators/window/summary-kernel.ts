@@ -1,7 +1,7 @@
 import type { Column, RecordBatch } from '../../../memory/batch.js';
 import { t, type Field, type Schema } from '../../../memory/schema.js';
 import type { KeySelector } from '../../graph.js';
-import { isTuple } from '../../state/key.js';
+import { isTuple, type Key } from '../../state/key.js';
 import type { SubtaskContext } from '../../subtask.js';
 import type { Window } from '../../windows/aggregate.js';
 import type { Summary } from '../../windows/summary.js';
@@ -83,7 +83,7 @@ export class SummaryKernel implements WindowKernel {
     return this.#columns[index];
   }
 
-  emit(table: AccumulatorTable, entry: number, { key, start, end }: Window): void {
+  emit(table: AccumulatorTable, entry: number, { key, start, end }: Window<Key>): void {
     const { keyColumns, summaries, schema } = this.#layout;
     const row: Record<string, unknown> = {};
     keyColumns.forEach((name, i) => {
@@ -92,7 +92,7 @@ export class SummaryKernel implements WindowKernel {
     });
     row['windowStart'] = new Date(start);
     row['windowEnd'] = new Date(end);
-    summaries.forEach(([name], i) => (row[name] = (table as SummaryTable).result(i, entry)));
+    summaries.forEach(([name], i) => (row[name] = (table as unknown as SummaryTable).result(i, entry)));
     this.#collector.add(row, end - 1);
   }
 
@@ -144,7 +144,7 @@ class SummaryTable implements AccumulatorTable {
 
   merge(into: number, other: AccumulatorTable, entry: number): void {
     this.#reserve(into);
-    const theirs = other as SummaryTable;
+    const theirs = other as unknown as SummaryTable;
     this.summaries.forEach(({ kind }, i) => {
       const values = this.#values[i] as Float64Array;
       const value = (theirs.#values[i] as Float64Array)[entry] as number;
