@@ -15,7 +15,10 @@ export interface ChannelWriter {
    * @returns false where the channel is full: wait for the doorbell, then try again
    * @throws RECORD_TOO_LARGE where the payload can never fit
    */
-  tryWrite(kind: FrameKind, options?: { readonly flags?: number; readonly number?: number; readonly payloadBytes?: number; readonly fill?: (payload: Uint8Array) => void }): boolean;
+  tryWrite(
+    kind: FrameKind,
+    options?: { readonly flags?: number; readonly number?: number; readonly payloadBytes?: number; readonly fill?: (payload: Uint8Array) => void },
+  ): boolean;
   /** Bytes written and not yet released by the consumer. */
   readonly usedBytes: number;
   readonly capacityBytes: number;
