@@ -1,4 +1,5 @@
 import type { RecordBatch } from '../../memory/batch.js';
+import { rowBatch } from '../../memory/index.js';
 import type { Schema } from '../../memory/schema.js';
 import type { OperatorSpec } from '../graph-builder.js';
 import type { Output, Subtask, SubtaskContext } from '../subtask.js';
@@ -23,6 +24,11 @@ class Select implements Subtask {
   }
 
   process(batch: RecordBatch): void {
-    this.#output.emit(batch.select(this.columns));
+    this.#output.emit(batch.schema === undefined ? this.#pick(batch) : batch.select(this.columns));
+  }
+
+  #pick(batch: RecordBatch): RecordBatch {
+    const rows = batch.rows().map((row) => Object.fromEntries(this.columns.map((name) => [name, row[name]])));
+    return rowBatch(rows, batch.times);
   }
 }
