@@ -53,7 +53,12 @@ class WithColumns implements Subtask {
     private readonly onError: 'fail' | 'deadLetter',
   ) {
     this.#errors = new UserFunctionErrors(onError);
-    this.#derivations = Object.entries(columns).map(([name, { field, fn }]) => ({ name, builder: columnBuilder(field, name), fn: fn as (row: unknown) => unknown, appendAll: compileLoop() }));
+    this.#derivations = Object.entries(columns).map(([name, { field, fn }]) => ({
+      name,
+      builder: columnBuilder(field, name),
+      fn: fn as (row: unknown) => unknown,
+      appendAll: compileLoop(),
+    }));
   }
 
   open(context: SubtaskContext): void {

@@ -20,7 +20,10 @@ for (const from of ['columns', 'objects'] as const) {
   const input = from === 'columns' ? { schema } : {};
 
   test(`map makes one object of each record of ${from} and keeps its time`, async () => {
-    const harness = await OperatorHarness.open<Row, { text: string }>({ ...input, build: (stream) => stream.map((row) => ({ text: `${row.n}${row.s ?? '-'}` })) });
+    const harness = await OperatorHarness.open<Row, { text: string }>({
+      ...input,
+      build: (stream) => stream.map((row) => ({ text: `${row.n}${row.s ?? '-'}` })),
+    });
     await harness.push(rows, times);
     assert.deepEqual(harness.records(), [
       { row: { text: '1a' }, time: 10 },

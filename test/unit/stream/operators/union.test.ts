@@ -25,7 +25,10 @@ test('union passes on the records of all inputs, with the slowest watermark', as
 });
 
 test('columns in another order are put in the order of the first stream', async () => {
-  const harness = await OperatorHarness.open<Row, Row>({ schema, build: (stream) => stream.union(stream.map({ b: t.string(), a: t.int32() }, ({ a, b }) => ({ b, a: a + 1 }))) });
+  const harness = await OperatorHarness.open<Row, Row>({
+    schema,
+    build: (stream) => stream.union(stream.map({ b: t.string(), a: t.int32() }, ({ a, b }) => ({ b, a: a + 1 }))),
+  });
   await harness.push([{ a: 1, b: 'x' }]);
   assert.deepEqual(
     harness.rows().map((row) => Object.entries(row)),
