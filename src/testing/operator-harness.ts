@@ -1,11 +1,10 @@
 import { MillraceError } from '../core/errors.js';
-import type { RecordBatch } from '../memory/batch.js';
+import { BatchBuilder, type RecordBatch } from '../memory/index.js';
 import type { Schema } from '../memory/schema.js';
 import { DataStream } from '../stream/data-stream.js';
 import { GraphBuilder } from '../stream/graph-builder.js';
 import type { LogicalGraph } from '../stream/graph.js';
 import type { StateChunk } from '../stream/subtask.js';
-import { batchFromRows } from '../stream/operators/temp-batch.js';
 import { HarnessOperator, type Delivery } from './harness-operator.js';
 import { ManualClock } from './manual-clock.js';
 
@@ -86,7 +85,11 @@ export class OperatorHarness<R = Record<string, unknown>, O = Record<string, unk
 
   /** Hands rows to the operators. @param times event time of each row, ms */
   async push(rows: readonly R[], times?: readonly number[], input = 0): Promise<void> {
-    await this.pushBatch(batchFromRows(this.#options.schema, rows, times === undefined ? undefined : Float64Array.from(times)), input);
+    const builder = new BatchBuilder<unknown>(this.#options.schema, rows.length);
+    rows.forEach((row, i) => {
+      builder.append(row, times?.[i]);
+    });
+    await this.pushBatch(builder.finish() as RecordBatch, input);
   }
 
   /** Hands a batch to the operators, from the subtasks of the input in turn. */

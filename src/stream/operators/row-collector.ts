@@ -1,6 +1,6 @@
+import { BatchBuilder } from '../../memory/batch-builder.js';
 import type { Schema } from '../../memory/schema.js';
 import type { Output } from '../subtask.js';
-import { batchFromRows } from './temp-batch.js';
 
 /** Rows collected before a batch is handed on even though more may come. */
 const maxRows = 4096;
@@ -8,31 +8,25 @@ const maxRows = 4096;
 /** Collects rows that a user function emits one by one, and hands them on as batches. */
 export class RowCollector {
   readonly #output: Output;
-  readonly #schema: Schema | undefined;
-  #rows: unknown[] = [];
-  #times: number[] = [];
-  #hasTimes = true;
+  readonly #builder: BatchBuilder;
 
   constructor(output: Output, schema: Schema | undefined) {
     this.#output = output;
-    this.#schema = schema;
+    this.#builder = new BatchBuilder(schema);
   }
 
-  /** @param time event time, ms; a batch in which any row has none goes without */
+  /**
+   * With a schema, values are copied out of the row at once.
+   *
+   * @param time event time, ms; given for every row between two flushes or for none
+   * @throws SCHEMA_MISMATCH
+   */
   add(row: unknown, time: number | undefined): void {
-    this.#rows.push(row);
-    if (time === undefined) this.#hasTimes = false;
-    this.#times.push(time ?? NaN);
-    if (this.#rows.length >= maxRows) this.flush();
+    this.#builder.append(row as Record<string, unknown>, time);
+    if (this.#builder.length >= maxRows) this.flush();
   }
 
   flush(): void {
-    if (this.#rows.length === 0) return;
-    const rows = this.#rows;
-    const times = this.#hasTimes ? Float64Array.from(this.#times) : undefined;
-    this.#rows = [];
-    this.#times = [];
-    this.#hasTimes = true;
-    this.#output.emit(batchFromRows(this.#schema, rows, times));
+    if (this.#builder.length > 0) this.#output.emit(this.#builder.finish());
   }
 }
