@@ -140,7 +140,7 @@ function planOf(batch: AnyBatch): Plan {
 }
 
 function makePlan(batch: AnyBatch): Plan {
-  const columns = batch instanceof ColumnBatch ? (batch.columns) : [];
+  const columns = batch instanceof ColumnBatch ? batch.columns : [];
   let end = headerBytes + columns.length * columnBytes;
   const place = (bytes: number): number => {
     const at = (end + alignment - 1) & -alignment;

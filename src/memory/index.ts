@@ -10,3 +10,7 @@ export { partitionBatch } from './partition-batch.js';
 export { RowBatch } from './row-batch.js';
 export { rowView } from './row-view.js';
 export * from './schema.js';
+export { attachDoorbell, createDoorbell, type BlockingDoorbell, type DoorbellMemory } from './doorbell.js';
+export { createRing, type RingMemory, type RingOptions } from './ring-memory.js';
+export { RingReader } from './ring-reader.js';
+export { RingWriter } from './ring-writer.js';
