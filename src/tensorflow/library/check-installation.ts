@@ -55,7 +55,8 @@ function fixOf(thrown: unknown): string | undefined {
 
 function checkNode(): string {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  if (major < 20 || (major === 20 && minor < 20) || major > 22) throw new MillraceError('UNSUPPORTED', `Node ${process.version}; Millrace is tested on 20.20 to 22`);
+  if (major < 20 || (major === 20 && minor < 20) || major > 22)
+    throw new MillraceError('UNSUPPORTED', `Node ${process.version}; Millrace is tested on 20.20 to 22`);
   return process.version;
 }
 
@@ -74,7 +75,8 @@ function checkLibrary(): string {
   if (manifest === undefined) throw new MillraceError('SETUP_NEEDED', 'not set up');
   for (const { path, bytes } of [manifest.cc, manifest.framework]) {
     const size = statSync(path, { throwIfNoEntry: false })?.size;
-    if (size !== bytes) throw new MillraceError('SETUP_NEEDED', size === undefined ? `${path} is gone` : `${path} has ${size} bytes, ${bytes} when it was set up`);
+    if (size !== bytes)
+      throw new MillraceError('SETUP_NEEDED', size === undefined ? `${path} is gone` : `${path} has ${size} bytes, ${bytes} when it was set up`);
   }
   return manifest.cc.path;
 }
