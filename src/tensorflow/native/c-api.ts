@@ -77,6 +77,8 @@ export interface CApi {
   readonly deleteSession: AsyncFunction<[session: Pointer, status: Pointer], void>;
   /** libc's memcpy: a copy between native memory and ours without an ArrayBuffer over foreign memory. */
   readonly copy: (target: Memory, source: Memory, bytes: number) => unknown;
+  /** libc's calloc: zeroed memory that whoever gets it frees with libc's free. */
+  readonly allocate: (count: number, bytes: number) => Pointer | null;
   /** A native function that leaves its arguments alone: the deallocator of memory that stays ours. TensorFlow calls it from any thread. */
   readonly doNothing: Pointer;
 }
@@ -138,6 +140,7 @@ function declare(): CApi {
     closeSession: fn(cc, 'void TF_CloseSession(void* session, void* status)'),
     deleteSession: fn(cc, 'void TF_DeleteSession(void* session, void* status)'),
     copy: fn(libc, 'void* memcpy(void* target, const void* source, size_t bytes)'),
+    allocate: fn(libc, 'void* calloc(size_t count, size_t bytes)'),
     doNothing: libc.symbol('getpid') as Pointer,
   };
 }

@@ -15,37 +15,34 @@ const maxSmall = 22;
 const kinds = { small: 0, large: 1, offset: 2 } as const;
 
 /**
- * A string tensor in memory that TensorFlow owns: the elements, and behind them the texts that are too long to lie inline.
- *
- * The whole tensor lives and dies as one block, also where a graph keeps it (a variable). Long texts are `large`, not
- * `view`, because a kernel that copies an element (into a lookup table) copies the text of a large one only; TensorFlow
- * does not run element destructors on blocks that came through the C API, so it never frees a text inside the block.
+ * A string tensor that TensorFlow owns. Texts that do not fit inline are `large`, each in a block of its own:
+ * TF_DeleteTensor frees them with the tensor where nobody else holds it, and a kernel that copies an element (into a
+ * lookup table) copies the text of a large one, but only the address of a view.
  */
 export function newStringTensor(api: CApi, dtype: number, dims: BigInt64Array, data: readonly (Uint8Array | string)[]): Pointer {
-  const texts = data.map(stringBytes);
-  const tableBytes = texts.length * elementBytes;
-  const blockBytes = texts.reduce((sum, text) => sum + (text.byteLength > maxSmall ? text.byteLength + 1 : 0), tableBytes);
-  const tensor = api.allocateTensor(dtype, dims, dims.length, Math.max(blockBytes, 1));
-  if (tensor === null) throw new MillraceError('RESOURCE_EXHAUSTED', `string tensor of ${blockBytes} bytes: TensorFlow could not allocate it`);
-  if (texts.length === 0) return tensor;
-  const base = api.tensorData(tensor) as Pointer;
-  const block = Buffer.alloc(blockBytes);
-  let end = tableBytes;
-  texts.forEach((text, i) => {
-    const at = i * elementBytes;
-    if (text.byteLength <= maxSmall) {
-      block[at] = (text.byteLength << 2) | kinds.small;
-      block.set(text, at + 1);
-      return;
-    }
-    block.writeBigUInt64LE((BigInt(text.byteLength) << 2n) | BigInt(kinds.large), at);
-    block.writeBigUInt64LE(BigInt(text.byteLength), at + 8);
-    block.writeBigUInt64LE(base + BigInt(end), at + 16);
-    block.set(text, end);
-    end += text.byteLength + 1;
+  const table = Buffer.alloc(data.length * elementBytes);
+  const tensor = api.allocateTensor(dtype, dims, dims.length, table.byteLength);
+  if (tensor === null) throw new MillraceError('RESOURCE_EXHAUSTED', `tensor of ${data.length} strings: TensorFlow could not allocate it`);
+  data.forEach((element, i) => {
+    writeElement(api, table, i * elementBytes, stringBytes(element));
   });
-  api.copy(base, block, blockBytes);
+  if (table.byteLength > 0) api.copy(api.tensorData(tensor), table, table.byteLength);
   return tensor;
+}
+
+function writeElement(api: CApi, table: Buffer, at: number, text: Uint8Array): void {
+  if (text.byteLength <= maxSmall) {
+    table[at] = (text.byteLength << 2) | kinds.small;
+    table.set(text, at + 1);
+    return;
+  }
+  // One byte more than the capacity: the terminating NUL that C++ expects to find.
+  const block = api.allocate(text.byteLength + 1, 1);
+  if (block === null) throw new MillraceError('RESOURCE_EXHAUSTED', `string of ${text.byteLength} bytes: no memory`);
+  api.copy(block, text, text.byteLength);
+  table.writeBigUInt64LE((BigInt(text.byteLength) << 2n) | BigInt(kinds.large), at);
+  table.writeBigUInt64LE(BigInt(text.byteLength), at + 8);
+  table.writeBigUInt64LE(block, at + 16);
 }
 
 /** Copies the elements out; the tensor stays as it is. */
