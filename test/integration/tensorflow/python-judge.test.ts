@@ -70,7 +70,8 @@ if ('skip' in judge) {
     };
     for (const count of [3, 9, 0]) {
       const results = await predictor.run({ x: rows(feeds['x'] as TensorValue, count), s: rows(feeds['s'] as TensorValue, count) });
-      for (const name of ['p', 't']) assertSame(results[name], rows(expected[name] as TensorValue, count), name === 'p' ? tolerance : 0, `${count} rows, ${name}`);
+      for (const name of ['p', 't'])
+        assertSame(results[name], rows(expected[name] as TensorValue, count), name === 'p' ? tolerance : 0, `${count} rows, ${name}`);
     }
     await predictor.close();
   });
