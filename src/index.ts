@@ -2,3 +2,4 @@ export * from './core/index.js';
 export * from './memory/schema.js';
 export * from './stream/index.js';
 export * from './tensorflow/model/index.js';
+export * from './inference/index.js';

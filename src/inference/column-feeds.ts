@@ -37,11 +37,13 @@ export function inputProblems({ spec, columns }: InputColumns, schema: Schema): 
       continue;
     }
     const dtype = tensorDtype(field);
-    if (dtype === undefined || (dtype !== spec.dtype && widens[spec.dtype]?.has(dtype) !== true)) problems.push(`${wanted}, cannot be fed from column '${name}', which is ${formatField(field)}`);
+    if (dtype === undefined || (dtype !== spec.dtype && widens[spec.dtype]?.has(dtype) !== true))
+      problems.push(`${wanted}, cannot be fed from column '${name}', which is ${formatField(field)}`);
     else if (field.nullable) problems.push(`${wanted}, cannot be fed from column '${name}', which is nullable: filter nulls out or fill them`);
     width += field.dtype === 'vector' ? (field.size as number) : 1;
   }
-  if (problems.length === 0 && shapeOf(spec, width, columns.length) === undefined) problems.push(`${wanted}, cannot be fed from ${width} value${width === 1 ? '' : 's'} per row (${columns.join(', ')})`);
+  if (problems.length === 0 && shapeOf(spec, width, columns.length) === undefined)
+    problems.push(`${wanted}, cannot be fed from ${width} value${width === 1 ? '' : 's'} per row (${columns.join(', ')})`);
   return problems;
 }
 
@@ -64,8 +66,9 @@ export function feedInput({ spec, columns }: InputColumns, batch: RecordBatch): 
   const shape = [batch.length, ...(shapeOf(spec, width, columns.length) ?? [width])];
   const only = read.length === 1 ? (read[0] as Column) : undefined;
   if (spec.dtype === 'string') return { dtype: 'string', shape, data: (only as Column).toArray() as string[] };
-  if (only !== undefined && only.values !== undefined && only.field.dtype !== 'bool' && tensorDtype(only.field) === spec.dtype) return { dtype: spec.dtype, shape, data: only.values as Float32Array };
-  const data = new arrayTypes[spec.dtype as NumericDtype](batch.length * width);
+  if (only !== undefined && only.values !== undefined && only.field.dtype !== 'bool' && tensorDtype(only.field) === spec.dtype)
+    return { dtype: spec.dtype, shape, data: only.values as Float32Array };
+  const data = new arrayTypes[spec.dtype](batch.length * width);
   let at = 0;
   read.forEach((column, i) => {
     fill(data, column, { at, width, size: widths[i] as number });

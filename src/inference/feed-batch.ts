@@ -17,12 +17,27 @@ function sliceValue({ dtype, shape, data }: TensorValue, from: number, to: numbe
 export function concatValues(parts: readonly Values[]): Values {
   const [first] = parts as readonly [Values];
   if (parts.length === 1) return first;
-  return Object.fromEntries(Object.entries(first).map(([name, value]) => [name, concatValue(value, parts.map((part) => part[name] as TensorValue))]));
+  return Object.fromEntries(
+    Object.entries(first).map(([name, value]) => [
+      name,
+      concatValue(
+        value,
+        parts.map((part) => part[name] as TensorValue),
+      ),
+    ]),
+  );
 }
 
 function concatValue({ dtype, shape }: TensorValue, parts: readonly TensorValue[]): TensorValue {
   const rows = parts.reduce((sum, part) => sum + (part.shape[0] as number), 0);
-  return { dtype, shape: [rows, ...shape.slice(1)], data: concatData(parts.map(({ data }) => data), rows * rowWidth(shape)) };
+  return {
+    dtype,
+    shape: [rows, ...shape.slice(1)],
+    data: concatData(
+      parts.map(({ data }) => data),
+      rows * rowWidth(shape),
+    ),
+  };
 }
 
 function concatData(parts: readonly TensorData[], length: number): TensorData {

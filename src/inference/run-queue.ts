@@ -98,7 +98,7 @@ export class RunQueue {
 
   #deliver(): void {
     if (this.#failure !== undefined) return;
-    for (let at = 0; at < this.#entries.length; ) {
+    for (let at = 0; at < this.#entries.length;) {
       const entry = this.#entries[at] as Entry;
       if (entry.kind === 'watermark') {
         if (at > 0) return;

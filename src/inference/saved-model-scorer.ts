@@ -1,6 +1,5 @@
 import { MillraceError } from '../core/errors.js';
 import { formatField, sameField, t, type Field, type Schema } from '../memory/schema.js';
-import { openSavedModelPredictor } from '../tensorflow/native/index.js';
 import { readSignatureSync } from '../tensorflow/saved-model/index.js';
 import { describeSpec } from '../tensorflow/tensor-data.js';
 import type { Signature, TensorSpec } from '../tensorflow/tensor-value.js';
@@ -28,7 +27,10 @@ export function savedModelScorer(reference: SavedModelReference): ScorerDefiniti
   const { signature } = readSignatureSync(savedModel, { tags, signature: name });
   const unknown = Object.keys(inputs).filter((input) => !signature.inputs.some((spec) => spec.name === input));
   if (unknown.length > 0) {
-    throw new MillraceError('MODEL_INVALID', `${title}: no input ${unknown.map((each) => `'${each}'`).join(', ')}; signature '${name}' has ${signature.inputs.map((spec) => `'${spec.name}'`).join(', ')}`);
+    throw new MillraceError(
+      'MODEL_INVALID',
+      `${title}: no input ${unknown.map((each) => `'${each}'`).join(', ')}; signature '${name}' has ${signature.inputs.map((spec) => `'${spec.name}'`).join(', ')}`,
+    );
   }
   const outputs = outputColumns(title, signature, reference.outputs);
   const fed = signature.inputs.map((spec): InputColumns => {
@@ -38,8 +40,13 @@ export function savedModelScorer(reference: SavedModelReference): ScorerDefiniti
   return {
     title,
     outputs,
-    problems: (schema) => (schema === undefined ? ['the stream has no schema; give its rows one first: map(schema, fn), or a source with a schema'] : fed.flatMap((input) => inputProblems(input, schema))),
+    problems: (schema) =>
+      schema === undefined
+        ? ['the stream has no schema; give its rows one first: map(schema, fn), or a source with a schema']
+        : fed.flatMap((input) => inputProblems(input, schema)),
     open: async () => {
+      // Only now: defining a job loads no native code.
+      const { openSavedModelPredictor } = await import('../tensorflow/native/index.js');
       const predictor = await openSavedModelPredictor(savedModel, { signature: name, tags: [...tags] });
       return {
         badRows: (batch) => nullRows(fed, batch),
@@ -59,7 +66,11 @@ function outputColumns(title: string, { outputs }: Signature, declared: Schema |
     if (spec === undefined) throw new MillraceError('MODEL_INVALID', `${title}: no output '${name}'; it has ${[...made.keys()].join(', ')}`);
     const has = outputField(title, spec);
     // One value of an unknown number per row may be declared as what it is known to be.
-    if (!sameField(has, field)) throw new MillraceError('MODEL_INVALID', `${title}: output '${name}' is ${formatField(has)} (${describeSpec(spec.dtype, spec.shape)}), declared was ${formatField(field)}`);
+    if (!sameField(has, field))
+      throw new MillraceError(
+        'MODEL_INVALID',
+        `${title}: output '${name}' is ${formatField(has)} (${describeSpec(spec.dtype, spec.shape)}), declared was ${formatField(field)}`,
+      );
   }
   return declared;
 }
@@ -68,7 +79,8 @@ function outputColumns(title: string, { outputs }: Signature, declared: Schema |
 export function outputField(title: string, { name, dtype, shape }: TensorSpec): Field {
   const rest = shape?.slice(1) ?? [];
   const width = rest.reduce((product, size) => product * size, 1);
-  const problem = (why: string): MillraceError => new MillraceError('MODEL_INVALID', `${title}: output '${name}' is ${describeSpec(dtype, shape)}, ${why}; choose other outputs, or another signature`);
+  const problem = (why: string): MillraceError =>
+    new MillraceError('MODEL_INVALID', `${title}: output '${name}' is ${describeSpec(dtype, shape)}, ${why}; choose other outputs, or another signature`);
   if (shape !== undefined && shape.length === 0) throw problem('one value for the whole batch');
   if (rest.some((size) => size < 0)) {
     if (dtype === 'string') throw problem('a varying number of strings per row, which no column holds');
@@ -76,7 +88,7 @@ export function outputField(title: string, { name, dtype, shape }: TensorSpec): 
   }
   if (width === 1) {
     if (dtype === 'uint64') return t.float64();
-    return (t[dtype as Exclude<typeof dtype, 'uint64'>] as () => Field)();
+    return (t[dtype] as () => Field)();
   }
   if (dtype === 'float32') return t.vector(width);
   if (dtype === 'string') throw problem('several strings per row, which no column holds');

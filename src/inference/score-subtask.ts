@@ -90,7 +90,7 @@ export class ScoreSubtask implements Subtask {
     if (usable.length === 0) return;
     const feeds = this.#scorer.feeds(usable);
     const { maxSize, maxDelayMs } = this.#options.options.batch;
-    for (let from = 0; from < usable.length; ) {
+    for (let from = 0; from < usable.length;) {
       const to = Math.min(usable.length, from + maxSize - this.#pendingRows);
       const isWhole = from === 0 && to === usable.length;
       this.#pending.push(isWhole ? { batch: usable, feeds } : { batch: usable.slice(from, to), feeds: sliceValues(feeds, from, to) });
@@ -180,7 +180,11 @@ export class ScoreSubtask implements Subtask {
     for (const name of names) {
       const made = outputs[name];
       if (made?.shape[0] === rows) continue;
-      throw new MillraceError('SHAPE_MISMATCH', `${definition.title}: output '${name}' is [${String(made?.shape)}] for ${rows} rows; a score needs one entry per row`, { details: { output: name, rows } });
+      throw new MillraceError(
+        'SHAPE_MISMATCH',
+        `${definition.title}: output '${name}' is [${String(made?.shape)}] for ${rows} rows; a score needs one entry per row`,
+        { details: { output: name, rows } },
+      );
     }
     let at = 0;
     for (const { batch } of pieces) {
@@ -202,11 +206,19 @@ export class ScoreSubtask implements Subtask {
     const where = (row: number): string => `record ${this.#seenRows + row} of subtask ${index}`;
     if (this.#options.options.onBadRecord === 'fail') {
       const [first] = bad as readonly [BadRow];
-      throw new MillraceError('RECORD_MALFORMED', `${operator.name}: ${where(first.row)}: column '${first.column}': ${first.cause}`, { details: { operator: operator.uid, column: first.column } });
+      throw new MillraceError('RECORD_MALFORMED', `${operator.name}: ${where(first.row)}: column '${first.column}': ${first.cause}`, {
+        details: { operator: operator.uid, column: first.column },
+      });
     }
-    const letters = [...causes].map(([row, { column, cause }]) => ({ source: operator.name, position: where(row), code: 'RECORD_MALFORMED', cause: `column '${column}': ${cause}`, record: showRow(batch, row) }));
+    const letters = [...causes].map(([row, { column, cause }]) => ({
+      source: operator.name,
+      position: where(row),
+      code: 'RECORD_MALFORMED',
+      cause: `column '${column}': ${cause}`,
+      record: showRow(batch, row),
+    }));
     this.#metrics.badRows.add(letters.length);
-    this.#context.output(deadLetterTag).emit(batchFromRows(deadLetterSchema, letters) as RecordBatch);
+    this.#context.output(deadLetterTag).emit(batchFromRows(deadLetterSchema, letters));
     return batch.take(Int32Array.from({ length: batch.length }, (_, row) => row).filter((row) => !causes.has(row)));
   }
 }
@@ -214,7 +226,9 @@ export class ScoreSubtask implements Subtask {
 const maxShownLength = 500;
 
 function showRow(batch: RecordBatch, row: number): string {
-  const text = JSON.stringify(batch.row(row), (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : ArrayBuffer.isView(value) ? Array.from(value as Float32Array) : value));
+  const text = JSON.stringify(batch.row(row), (_, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : ArrayBuffer.isView(value) ? Array.from(value as Float32Array) : value,
+  );
   return text.length > maxShownLength ? `${text.slice(0, maxShownLength)}...` : text;
 }
 
@@ -225,6 +239,7 @@ function encodeVersion(version: number): Uint8Array {
 
 function decodeVersion({ bytes }: StateChunk): number {
   const state = JSON.parse(Buffer.from(bytes).toString()) as { readonly format?: unknown; readonly version?: unknown };
-  if (state.format !== 1 || typeof state.version !== 'number') throw new MillraceError('FORMAT_INVALID', `state of a score operator: unknown format ${String(state.format)}`);
+  if (state.format !== 1 || typeof state.version !== 'number')
+    throw new MillraceError('FORMAT_INVALID', `state of a score operator: unknown format ${String(state.format)}`);
   return state.version;
 }

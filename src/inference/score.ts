@@ -11,7 +11,8 @@ import { ScoreSubtask, versionColumn, versionField } from './score-subtask.js';
 import type { ScorerDefinition } from './scorer.js';
 
 /** What `outputs` and `modelVersion` make of a model's outputs. */
-export type ScoreColumns<O, S> = (S extends { readonly outputs: readonly (infer K)[] } ? Pick<O, K & keyof O> : O) & (S extends { readonly modelVersion: true } ? { modelVersion: number } : unknown);
+export type ScoreColumns<O, S> = (S extends { readonly outputs: readonly (infer K)[] } ? Pick<O, K & keyof O> : O) &
+  (S extends { readonly modelVersion: true } ? { modelVersion: number } : unknown);
 
 declare module '../stream/data-stream.js' {
   interface DataStream<R> {
@@ -21,15 +22,25 @@ declare module '../stream/data-stream.js' {
      *
      * Problems with columns, outputs and options are reported before the job starts.
      */
-    score<F, L, O, const S extends ScoreOptions = ScoreOptions>(model: TrainedModel<F, L, O> & AcceptsScoring<R, F, L, O>, options?: S): DataStream<Flat<R & ScoreColumns<O, S>>>;
-    score<const O extends Schema, const S extends ScoreOptions = ScoreOptions>(model: SavedModelReference<O>, options?: S): DataStream<Flat<R & ScoreColumns<Infer<O>, S>>>;
+    score<F, L, O, const S extends ScoreOptions = ScoreOptions>(
+      model: TrainedModel<F, L, O> & AcceptsScoring<R, F, L, O>,
+      options?: S,
+    ): DataStream<Flat<R & ScoreColumns<O, S>>>;
+    score<const O extends Schema, const S extends ScoreOptions = ScoreOptions>(
+      model: SavedModelReference<O>,
+      options?: S,
+    ): DataStream<Flat<R & ScoreColumns<Infer<O>, S>>>;
   }
 }
 
 /** A compile error that names the field where rows lack what the model reads. */
 export type AcceptsScoring<R, F, L, O> = AcceptsInputs<R, Model<F, L, O>>;
 
-DataStream.prototype.score = function score<R>(this: DataStream<R>, model: TrainedModel<unknown, unknown, unknown> | SavedModelReference, options?: ScoreOptions): DataStream<never> {
+DataStream.prototype.score = function score<R>(
+  this: DataStream<R>,
+  model: TrainedModel<unknown, unknown, unknown> | SavedModelReference,
+  options?: ScoreOptions,
+): DataStream<never> {
   const { builder } = this.scope;
   const resolved = resolveInto(builder, options?.name ?? 'score', scoreOptions, options);
   const name = resolved.name ?? 'score';
@@ -41,8 +52,10 @@ DataStream.prototype.score = function score<R>(this: DataStream<R>, model: Train
   const added = addedColumns(definition, resolved, report);
   const schema = { ...this.schema, ...added, ...(resolved.modelVersion ? { [versionColumn]: versionField } : {}) };
   for (const column of Object.keys(schema)) {
-    const isNew = Object.hasOwn(added, column) || (resolved.modelVersion && column === versionColumn);
-    if (isNew && this.schema !== undefined && Object.hasOwn(this.schema, column)) report(`${definition.title}: output '${column}' has the name of a column; rename the column, or choose other outputs`);
+    // A model of the job reports its own outputs.
+    const isNew = ('savedModel' in model && Object.hasOwn(added, column)) || (resolved.modelVersion && column === versionColumn);
+    if (isNew && this.schema !== undefined && Object.hasOwn(this.schema, column))
+      report(`${definition.title}: output '${column}' has the name of a column; rename the column, or choose other outputs`);
   }
   return this.transform<never>({
     kind: 'score',
@@ -76,5 +89,9 @@ function addedColumns({ title, outputs }: ScorerDefinition, options: ResolvedSco
 }
 
 function notesOf({ title }: ScorerDefinition, { batch, ordered, maxInFlight }: ResolvedScoreOptions, added: Schema): string[] {
-  return [title, `adds ${formatSchema(added)}`, `batches of up to ${batch.maxSize} rows or ${batch.maxDelayMs} ms, ${maxInFlight} in flight, ${ordered ? 'ordered' : 'unordered'}`];
+  return [
+    title,
+    `adds ${formatSchema(added)}`,
+    `batches of up to ${batch.maxSize} rows or ${batch.maxDelayMs} ms, ${maxInFlight} in flight, ${ordered ? 'ordered' : 'unordered'}`,
+  ];
 }

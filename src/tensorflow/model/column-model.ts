@@ -1,7 +1,7 @@
 import type { Logger } from '../../core/logger.js';
 import type { RecordBatch } from '../../memory/batch.js';
 import type { Schema } from '../../memory/schema.js';
-import { loadTfjs } from '../eager/index.js';
+import { loadEager } from './load-eager.js';
 import type { Signature, TensorSpec, TensorValue } from '../tensor-value.js';
 import { columnProblems, type ColumnNeeds } from './column-problems.js';
 import { encodeInput, encodeLabel, findBadRows, type BadRow } from './encode.js';
@@ -63,7 +63,7 @@ export class ColumnModel implements TrainableModel {
   }
 
   async openTraining({ seed }: TrainingSessionOptions): Promise<TrainingSession> {
-    const tf = await loadTfjs();
+    const tf = await loadEager();
     const random = seededRandom(seed);
     return new EagerSession({ tf, model: this, network: await this.openNetwork(random), random });
   }
@@ -74,7 +74,7 @@ export class ColumnModel implements TrainableModel {
 
   /** The network on this thread's tfjs. Only what the factory does before its first await is seeded. */
   async openNetwork(random: () => number): Promise<Network> {
-    const tf = await loadTfjs();
+    const tf = await loadEager();
     return withRandom(random, () => this.#options.open(tf));
   }
 }

@@ -1,7 +1,7 @@
 import { isMillraceError } from '../../core/errors.js';
 import { silentLogger, type Logger } from '../../core/logger.js';
-import { loadTfjs } from '../eager/index.js';
-import { openTracedPredictor, traceForward, type AssignablePredictor } from '../trace/index.js';
+import { loadEager } from './load-eager.js';
+import type { AssignablePredictor } from '../trace/index.js';
 import type { TensorValue } from '../tensor-value.js';
 import type { ColumnModel } from './column-model.js';
 import { assignWeights } from './eager-session.js';
@@ -19,13 +19,15 @@ type Values = Readonly<Record<string, TensorValue>>;
  * cannot be traced.
  */
 export async function openModelPredictor(model: ColumnModel, log: Logger = silentLogger): Promise<ModelPredictor> {
-  const tf = await loadTfjs();
+  const tf = await loadEager();
   const network = await model.openNetwork(seededRandom(0));
   const opened = await openTraced(tf, model, network, log);
   return { predictor: opened.predictor, feeds: (batch) => model.encodeFeatures(batch), setWeights: (weights) => opened.setWeights(weights) };
 }
 
 async function openTraced(tf: Tfjs, model: ColumnModel, network: Network, log: Logger): Promise<AssignablePredictor> {
+  // Only now: importing a model definition loads no native code.
+  const { openTracedPredictor, traceForward } = await import('../trace/index.js');
   try {
     const traced = traceForward(tf, network, model.signature, model.outputs);
     const weights = Object.fromEntries(network.variables.map(({ name, variable }) => [name, readValue(variable)]));

@@ -1,2 +1,3 @@
 export { attr, type AttrValue, type GraphDtype } from './attributes.js';
 export { GraphDefBuilder, type GraphNode } from './graph-def-builder.js';
+export { readSignatureSync, type BoundSignature, type ReadSignatureOptions } from './read-saved-model.js';

@@ -48,7 +48,7 @@ export interface ReadSignatureOptions {
  * @throws FILE_NOT_FOUND, FORMAT_INVALID, MODEL_INVALID naming the tags or signatures that are there, UNSUPPORTED for
  *   inputs or outputs that are sparse, composite or of a dtype that does not leave graphs
  */
-export async function readSignature(dir: string, { tags, signature }: ReadSignatureOptions): Promise<BoundSignature> {
+export async function readSignature(dir: string, options: ReadSignatureOptions): Promise<BoundSignature> {
   const path = join(dir, fileName);
   let bytes: Buffer;
   try {
@@ -56,6 +56,22 @@ export async function readSignature(dir: string, { tags, signature }: ReadSignat
   } catch (thrown) {
     throw fromSystemError(thrown, 'SavedModel', path);
   }
+  return signatureIn(bytes, path, options);
+}
+
+/** The same, blocking: for building a graph, which happens in one go. */
+export function readSignatureSync(dir: string, options: ReadSignatureOptions): BoundSignature {
+  const path = join(dir, fileName);
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (thrown) {
+    throw fromSystemError(thrown, 'SavedModel', path);
+  }
+  return signatureIn(bytes, path, options);
+}
+
+function signatureIn(bytes: Uint8Array, path: string, { tags, signature }: ReadSignatureOptions): BoundSignature {
   const metaGraph = pick(
     decodeAs(() => SavedModelSummary.decode(bytes).metaGraphs, path),
     tags,
