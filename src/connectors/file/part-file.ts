@@ -1,0 +1,113 @@
+import { mkdir, open, rename, stat, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { fromSystemError, MillraceError } from '../../core/errors.js';
+import { unfinishedSuffix } from './paths.js';
+
+/**
+ * One file being written.
+ *
+ * ```
+ *  <path>.inprogress   grows; a restore truncates it to the length it had at the cut
+ *  <path>              after finish(): complete, and never written again
+ * ```
+ */
+export class PartFile {
+  readonly path: string;
+  readonly #handle: FileHandle;
+  #written: number;
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+
+  private constructor(path: string, handle: FileHandle, written: number) {
+    this.path = path;
+    this.#handle = handle;
+    this.#written = written;
+  }
+
+  /** Begins a file, in place of an unfinished one of the same name. @throws DISK_FULL, IO_FAILED */
+  static async create(path: string): Promise<PartFile> {
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      return new PartFile(path, await open(path + unfinishedSuffix, 'w'), 0);
+    } catch (thrown) {
+      throw fromSystemError(thrown, 'create', path + unfinishedSuffix);
+    }
+  }
+
+  /**
+   * Goes on with a file at `bytes`; what was written after that is cut off.
+   * @throws STATE_INVALID where the file is gone or shorter than that
+   */
+  static async resume(path: string, bytes: number): Promise<PartFile> {
+    const unfinished = path + unfinishedSuffix;
+    try {
+      const { size } = await stat(unfinished);
+      if (size < bytes)
+        throw new MillraceError('STATE_INVALID', `${unfinished}: has ${size} bytes, the cut has ${bytes}; it was changed by somebody else`, {
+          details: { path, size, bytes },
+        });
+      const handle = await open(unfinished, 'r+');
+      await handle.truncate(bytes);
+      return new PartFile(path, handle, bytes);
+    } catch (thrown) {
+      throw fromSystemError(thrown, 'resume', unfinished);
+    }
+  }
+
+  /** Bytes appended, pending ones included. */
+  get bytes(): number {
+    return this.#written + this.#pendingBytes;
+  }
+
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  append(bytes: Uint8Array): void {
+    if (bytes.byteLength === 0) return;
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.byteLength;
+  }
+
+  /** @throws DISK_FULL, IO_FAILED */
+  async flush(): Promise<void> {
+    if (this.#pendingBytes === 0) return;
+    const bytes = this.#pending.length === 1 ? (this.#pending[0] as Uint8Array) : Buffer.concat(this.#pending);
+    try {
+      // The operating system may take less than was asked for, as it does when a disk fills up.
+      for (let done = 0; done < bytes.byteLength;) done += (await this.#handle.write(bytes, done, bytes.byteLength - done, this.#written + done)).bytesWritten;
+    } catch (thrown) {
+      throw fromSystemError(thrown, 'write', this.path + unfinishedSuffix);
+    }
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#written += bytes.byteLength;
+  }
+
+  /** Flushes, makes the bytes durable and closes; the file keeps its unfinished name until {@link publish}. */
+  async seal(): Promise<void> {
+    await this.flush();
+    try {
+      await this.#handle.sync();
+    } catch (thrown) {
+      throw fromSystemError(thrown, 'sync', this.path + unfinishedSuffix);
+    } finally {
+      await this.#handle.close();
+    }
+  }
+
+  /** Closes without flushing. */
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+}
+
+/** Gives a sealed file its final name, in place of an older one. Harmless where that was done before. */
+export async function publish(path: string): Promise<void> {
+  try {
+    await rename(path + unfinishedSuffix, path);
+  } catch (thrown) {
+    const done = (thrown as NodeJS.ErrnoException).code === 'ENOENT' && (await stat(path).catch(() => undefined)) !== undefined;
+    if (!done) throw fromSystemError(thrown, 'rename', path + unfinishedSuffix);
+  }
+}
