@@ -1,4 +1,4 @@
-import type { RecordBatch } from '../../memory/batch.js';
+import type { Column, RecordBatch } from '../../memory/batch.js';
 import type { KeySelector } from '../graph.js';
 import { keyHashesOf } from './key-groups.js';
 import { hashKey } from './key-hash.js';
@@ -21,6 +21,8 @@ export class KeyIndex {
   readonly #keys: (Key | undefined)[] = [];
   #hashes = new Int32Array(16);
   readonly #free: number[] = [];
+  /** Slots of keys that came as JavaScript strings, which have a hash of their own already. */
+  readonly #byString = new Map<string, number>();
   #used = 0;
 
   /** @param options.isLive whether a slot holds state or timers */
@@ -50,6 +52,8 @@ export class KeyIndex {
   /** The slot of each row's key [length]; new keys get new ones. */
   slotsOf(batch: RecordBatch, selector: KeySelector): Int32Array {
     this.#reserve(batch.length);
+    const strings = stringColumn(batch, selector);
+    if (strings !== undefined) return this.#slotsOfStrings(strings);
     const slots = keyHashesOf(batch, selector);
     const matcher = keyMatcher(batch, selector);
     for (let row = 0; row < slots.length; row++) {
@@ -75,6 +79,17 @@ export class KeyIndex {
   slotsOfKeys(keys: readonly Key[]): number[] {
     this.#reserve(keys.length);
     return keys.map((key) => this.#slotOf(key));
+  }
+
+  #slotsOfStrings(column: Column): Int32Array {
+    const slots = new Int32Array(column.length);
+    for (let row = 0; row < slots.length; row++) {
+      const key = column.get(row) as string | null;
+      let slot = key === null ? this.#slotOf(null) : this.#byString.get(key);
+      if (slot === undefined) this.#byString.set(key as string, (slot = this.#slotOf(key)));
+      slots[row] = slot;
+    }
+    return slots;
   }
 
   #slotOf(key: Key): number {
@@ -114,6 +129,7 @@ export class KeyIndex {
       this.#free.push(slot);
       this.#used--;
     }
+    this.#byString.clear();
     // Twice the room needed, lest a full table is swept for every batch.
     while (this.#table.length < (this.#used + more) * 4) {
       this.#table = new Int32Array(this.#table.length * 2);
@@ -127,4 +143,11 @@ export class KeyIndex {
       this.#table[at] = slot + 1;
     }
   }
+}
+
+/** The key column where it is one of strings that are held as such, not as bytes. */
+function stringColumn(batch: RecordBatch, selector: KeySelector): Column | undefined {
+  if (!('columns' in selector) || selector.columns.length !== 1 || batch.schema === undefined) return undefined;
+  const column = batch.column(selector.columns[0] as string);
+  return column.field.dtype === 'string' && column.values === undefined ? column : undefined;
 }

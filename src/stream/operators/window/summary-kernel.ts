@@ -1,14 +1,17 @@
 import type { Column, RecordBatch } from '../../../memory/batch.js';
+import { batchFromColumns, type ColumnValues } from '../../../memory/make-batch.js';
 import { t, type Field, type Schema } from '../../../memory/schema.js';
 import type { KeySelector } from '../../graph.js';
-import { isTuple, type Key } from '../../state/key.js';
-import type { SubtaskContext } from '../../subtask.js';
+import { isTuple, type Key, type KeyPart } from '../../state/key.js';
+import type { Output, SubtaskContext } from '../../subtask.js';
 import type { Window } from '../../windows/aggregate.js';
 import type { Summary } from '../../windows/summary.js';
-import { RowCollector } from '../row-collector.js';
 import type { AccumulatorTable, WindowKernel } from './kernel.js';
 
 const summableDtypes: ReadonlySet<string> = new Set(['bool', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'float16', 'float32', 'float64']);
+
+/** Results collected before a batch is handed on even though more may come. */
+const maxRows = 4096;
 
 /** What a summary reads and makes. */
 export interface SummaryLayout {
@@ -53,15 +56,21 @@ interface NumberColumn {
 export class SummaryKernel implements WindowKernel {
   readonly canMerge = true;
   readonly #layout: SummaryLayout;
-  #collector!: RowCollector;
+  #output!: Output;
+  // Results so far, by column.
+  #keys: KeyPart[][] = [];
+  #starts: number[] = [];
+  #ends: number[] = [];
+  #results: number[][] = [];
   #columns: readonly (NumberColumn | undefined)[] = [];
 
   constructor(layout: SummaryLayout) {
     this.#layout = layout;
+    this.#reset();
   }
 
   open(context: SubtaskContext): void {
-    this.#collector = new RowCollector(context.output(), this.#layout.schema);
+    this.#output = context.output();
   }
 
   bind(batch: RecordBatch): void {
@@ -84,21 +93,35 @@ export class SummaryKernel implements WindowKernel {
   }
 
   emit(table: AccumulatorTable, entry: number, { key, start, end }: Window<Key>): void {
-    const { keyColumns, summaries, schema } = this.#layout;
-    const row: Record<string, unknown> = {};
-    keyColumns.forEach((name, i) => {
-      const part = isTuple(key) ? key[i] : key;
-      row[name] = schema[name]?.dtype === 'timestamp' && typeof part === 'number' ? new Date(part) : part;
-    });
-    row['windowStart'] = new Date(start);
-    row['windowEnd'] = new Date(end);
-    summaries.forEach(([name], i) => (row[name] = (table as unknown as SummaryTable).result(i, entry)));
-    this.#collector.add(row, end - 1);
+    for (let i = 0; i < this.#keys.length; i++) (this.#keys[i] as KeyPart[]).push(isTuple(key) ? (key[i] as KeyPart) : key);
+    this.#starts.push(start);
+    this.#ends.push(end);
+    for (let i = 0; i < this.#results.length; i++) (this.#results[i] as number[]).push((table as unknown as SummaryTable).result(i, entry));
+    if (this.#ends.length >= maxRows) this.flush();
   }
 
   flush(): void {
-    this.#collector.flush();
+    if (this.#ends.length === 0) return;
+    const { schema, keyColumns, summaries } = this.#layout;
+    const columns: Record<string, ColumnValues> = { windowStart: Float64Array.from(this.#starts), windowEnd: Float64Array.from(this.#ends) };
+    keyColumns.forEach((name, i) => (columns[name] = keyValues(schema[name] as Field, this.#keys[i] as KeyPart[])));
+    summaries.forEach(([name], i) => (columns[name] = schema[name]?.dtype === 'float64' ? Float64Array.from(this.#results[i] as number[]) : (this.#results[i] as number[])));
+    const times = Float64Array.from(this.#ends, (end) => end - 1);
+    this.#reset();
+    this.#output.emit(batchFromColumns(schema, columns, times));
   }
+
+  #reset(): void {
+    this.#keys = this.#layout.keyColumns.map(() => []);
+    this.#starts = [];
+    this.#ends = [];
+    this.#results = this.#layout.summaries.map(() => []);
+  }
+}
+
+/** Keys as values of their column: a timestamp is keyed by its milliseconds. */
+function keyValues(field: Field, keys: readonly KeyPart[]): readonly unknown[] {
+  return field.dtype === 'timestamp' ? keys.map((key) => (typeof key === 'number' ? new Date(key) : key)) : keys;
 }
 
 function readNumbers(column: Column, onlyPresence: boolean): NumberColumn {
