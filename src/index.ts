@@ -3,3 +3,5 @@ export * from './memory/schema.js';
 export * from './stream/index.js';
 export * from './tensorflow/model/index.js';
 export * from './inference/index.js';
+export * from './ml-framework/index.js';
+import './roles/index.js';

@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { MillraceError, durationMs, resolveOptions, type Duration } from '../../core/index.js';
+
+/** When a cluster is done, and its other nodes are told to end. */
+export type FinishPolicy =
+  /** Every worker has finished. */
+  | 'allWorkers'
+  /** Node 0 of role `chief`, or worker 0 where there is no such role, has finished. */
+  | 'chief';
+
+export interface ClusterOptions {
+  /** Names the cluster in the job, in messages and in metrics. */
+  readonly name: string;
+  /** Nodes of each role; the application manager is added by addAMRole(). */
+  readonly roles: Readonly<Record<string, number>>;
+  /** How pushes are applied: 'bsp' (default) in rounds, 'asp' as they come. */
+  readonly mode?: 'bsp' | 'asp';
+  /** Default 'allWorkers'. */
+  readonly finishPolicy?: FinishPolicy;
+  /** Default 2 s. */
+  readonly heartbeatInterval?: Duration;
+  /** A node silent for this long is lost. Default 60 s: longer than any native call that blocks a thread. */
+  readonly heartbeatTimeout?: Duration;
+  /** Every node must have registered by then. Default 60 s. */
+  readonly registrationDeadline?: Duration;
+  /** A node entry must ask for its next batch, or end, within this time. Default 5 min. */
+  readonly entryDeadline?: Duration;
+  /** Waits that only the network can prolong. Default 30 s. */
+  readonly rpcDeadline?: Duration;
+  /** Address that the cluster's servers listen on. Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 'thread'. */
+  readonly isolation?: 'thread' | 'process';
+}
+
+/** A resolved cluster: immutable, durations in ms. */
+export interface ClusterConfig {
+  readonly name: string;
+  readonly roles: Readonly<Record<string, number>>;
+  readonly mode: 'bsp' | 'asp';
+  readonly finishPolicy: FinishPolicy;
+  readonly heartbeatIntervalMs: number;
+  readonly heartbeatTimeoutMs: number;
+  readonly registrationDeadlineMs: number;
+  readonly entryDeadlineMs: number;
+  readonly rpcDeadlineMs: number;
+  readonly host: string;
+  readonly isolation: 'thread';
+}
+
+const name = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/, 'a name of letters, digits, - and _, starting with a letter');
+
+const schema = z.strictObject({
+  name,
+  roles: z.record(name, z.int().min(1)),
+  mode: z.enum(['bsp', 'asp']).default('bsp'),
+  finishPolicy: z.enum(['allWorkers', 'chief']).default('allWorkers'),
+  heartbeatInterval: durationMs.default(2_000),
+  heartbeatTimeout: durationMs.default(60_000),
+  registrationDeadline: durationMs.default(60_000),
+  entryDeadline: durationMs.default(300_000),
+  rpcDeadline: durationMs.default(30_000),
+  host: z.string().min(1).default('127.0.0.1'),
+  isolation: z.enum(['thread', 'process']).default('thread'),
+});
+
+/** @throws OPTION_INVALID; UNSUPPORTED for isolation 'process' */
+export function defineCluster(options: ClusterOptions): ClusterConfig {
+  const resolved = resolveOptions(schema, options, `cluster ${typeof options?.name === 'string' ? options.name : '(without a name)'}`);
+  if (resolved.isolation === 'process') {
+    throw new MillraceError('UNSUPPORTED', `cluster ${resolved.name}: isolation 'process' is not built yet; use 'thread'`);
+  }
+  if (resolved.heartbeatTimeout <= resolved.heartbeatInterval) {
+    throw new MillraceError('OPTION_INVALID', `cluster ${resolved.name}: heartbeatTimeout ${resolved.heartbeatTimeout} ms must be longer than heartbeatInterval ${resolved.heartbeatInterval} ms`);
+  }
+  return Object.freeze({
+    name: resolved.name,
+    roles: resolved.roles,
+    mode: resolved.mode,
+    finishPolicy: resolved.finishPolicy,
+    heartbeatIntervalMs: resolved.heartbeatInterval,
+    heartbeatTimeoutMs: resolved.heartbeatTimeout,
+    registrationDeadlineMs: resolved.registrationDeadline,
+    entryDeadlineMs: resolved.entryDeadline,
+    rpcDeadlineMs: resolved.rpcDeadline,
+    host: resolved.host,
+    isolation: 'thread',
+  });
+}

@@ -1,0 +1,167 @@
+import { MillraceError, isMillraceError, withDeadline } from '../../core/index.js';
+import type { RecordBatch } from '../../memory/batch.js';
+import type { ModelVersion } from '../../tensorflow/predictor.js';
+import type { OptimizerSpec, VariableSpec } from '../../tensorflow/model/trainable.js';
+import { nodeName, type NodeInfo } from '../cluster/node-info.js';
+import { ParameterClient, type Weights } from '../parameters/parameter-client.js';
+import { openShardChannel } from '../parameters/shard-channel.js';
+import { Membership } from './membership.js';
+import { latestOf } from './latest.js';
+import type { NodeContext, NodeEntry } from './node-context.js';
+import { rolePart, type LocalShard } from './role-registry.js';
+import type { NodeHost } from './role-service.js';
+import { decodeNodeState, encodeNodeState, type NodeState } from './node-state.js';
+
+export interface NodeRunnerOptions {
+  readonly entry: NodeEntry;
+  readonly input: AsyncIterable<RecordBatch>;
+  readonly emit: NodeContext['emit'];
+}
+
+/** Runs a node entry: joins the cluster, lends it parameters and model, carries it through cuts, and ends it. */
+export class NodeRunner {
+  readonly #host: NodeHost;
+  readonly #options: NodeRunnerOptions;
+  readonly #name: string;
+  readonly #restored: NodeState;
+  readonly #finishing = new AbortController();
+  #membership: Membership | undefined;
+  #parameters: ParameterClient | undefined;
+  #localShard: LocalShard | undefined;
+  #freeze: () => readonly Uint8Array[] = () => [];
+  #hasLeft = false;
+  /** Settles when the entry has returned and the node has said so. */
+  #ended: Promise<void> | undefined;
+
+  constructor(host: NodeHost, options: NodeRunnerOptions, restored: readonly Uint8Array[]) {
+    this.#host = host;
+    this.#options = options;
+    this.#name = nodeName(host);
+    this.#restored = decodeNodeState(restored);
+  }
+
+  /** Starts the node; failures end the job. */
+  start(onEnded: () => void = () => undefined): void {
+    this.#ended = this.#run();
+    this.#ended.then(onEnded, (thrown: unknown) => {
+      onEnded();
+      if (!this.#host.signal.aborted) this.#host.fail(thrown);
+    });
+  }
+
+  get finishing(): AbortSignal {
+    return this.#finishing.signal;
+  }
+
+  /** Waits until the entry has returned, after its input has ended. @throws NODE_ENTRY */
+  async ended(): Promise<void> {
+    await withDeadline(this.#ended ?? Promise.resolve(), { ms: this.#host.cluster.entryDeadlineMs, what: `${this.#name}: node entry after the end of its input`, clock: this.#host.clock }).catch(
+      (thrown: unknown) => {
+        if (isMillraceError(thrown) && thrown.code === 'DEADLINE_EXCEEDED') throw new MillraceError('NODE_ENTRY', thrown.message, { cause: thrown });
+        throw thrown;
+      },
+    );
+  }
+
+  /** Before the barrier is passed on: everything pushed is applied, and the shards know. */
+  async prepareSnapshot(cut: number): Promise<void> {
+    if (!this.#hasLeft) await this.#parameters?.mark(cut);
+  }
+
+  freeze(cut: number): Iterable<Uint8Array> {
+    return encodeNodeState({ user: this.#freeze(), segments: [...(this.#localShard?.freeze(cut) ?? this.#restored.segments)] });
+  }
+
+  decide(cut: number): void {
+    this.#localShard?.decide(cut);
+  }
+
+  close(): void {
+    this.#finishing.abort();
+    this.#parameters?.close();
+    this.#membership?.close();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      const membership = await Membership.join(this.#host, '');
+      this.#membership = membership;
+      membership.finishing.addEventListener('abort', () => this.#finishing.abort(), { once: true });
+      const nodes = await membership.nodes(this.#host.cluster.registrationDeadlineMs + this.#host.cluster.rpcDeadlineMs);
+      await this.#enter(membership, nodes);
+      if (this.#parameters !== undefined) await this.#parameters.leave();
+      this.#hasLeft = true;
+      await membership.finish();
+    } catch (thrown) {
+      if (!this.#host.signal.aborted) await this.#membership?.reportFailure(thrown);
+      throw thrown;
+    }
+  }
+
+  async #enter(membership: Membership, nodes: readonly NodeInfo[]): Promise<void> {
+    try {
+      await this.#options.entry(this.#context(membership, nodes));
+    } catch (thrown) {
+      if (isMillraceError(thrown)) throw thrown;
+      const text = thrown instanceof Error ? thrown.message : String(thrown);
+      throw new MillraceError('NODE_ENTRY', `${this.#name} of cluster ${this.#host.cluster.name}: its entry threw: ${text}`, { cause: thrown, details: { node: this.#name } });
+    }
+  }
+
+  #context(membership: Membership, nodes: readonly NodeInfo[]): NodeContext {
+    const { cluster, role, index, count, epoch, roles, metrics, log, clock, signal } = this.#host;
+    return {
+      role,
+      index,
+      count,
+      attempt: epoch,
+      cluster: { config: cluster, roles, nodes },
+      input: this.#options.input,
+      emit: this.#options.emit,
+      parameters: { open: (variables, initial, optimizer) => this.#openParameters(variables, initial, optimizer, nodes) },
+      model: {
+        publish: (part) => membership.am.publishModel(membership.self, part),
+        versions: () => this.#versions(membership),
+      },
+      checkpoint: {
+        restored: this.#restored.user,
+        onFreeze: (freeze) => {
+          this.#freeze = freeze;
+        },
+      },
+      metrics,
+      log: log.with({ node: this.#name }),
+      clock,
+      signal,
+      finishing: this.#finishing.signal,
+    };
+  }
+
+  async #openParameters(variables: readonly VariableSpec[], initial: () => Weights, optimizer: OptimizerSpec, nodes: readonly NodeInfo[]): Promise<ParameterClient> {
+    const { index, epoch, role, count, cluster, clock } = this.#host;
+    const servers = nodes.filter((node) => node.role === 'ps').sort((a, b) => a.index - b.index);
+    const local = servers.length === 0;
+    if (local && count !== 1) {
+      throw new MillraceError('UNSUPPORTED', `${this.#name}: ${count} nodes of role ${role} without parameter servers; give the cluster a role ps, or one node`);
+    }
+    const shard = local ? (this.#localShard = rolePart('createLocalShard')(optimizer, epoch, this.#restored.segments)) : undefined;
+    const options = { name: this.#name, variables, shards: local ? 1 : servers.length, clock, deadlineMs: cluster.registrationDeadlineMs };
+    const client = new ParameterClient(options, (to, events) => {
+      const server = servers[to];
+      if (shard !== undefined || server === undefined) return shard!.connect(events);
+      return openShardChannel({ from: this.#name, to: nodeName(server), address: server.address, worker: index, epoch }, events);
+    });
+    this.#parameters = client;
+    await client.ready(index === 0 ? initial : undefined);
+    return client;
+  }
+
+  #versions(membership: Membership): AsyncIterable<ModelVersion> {
+    return latestOf<ModelVersion>(this.#finishing.signal, ({ value, failed }) =>
+      membership.am.watchModel(-1, {
+        version: value,
+        lost: failed,
+      }),
+    );
+  }
+}

@@ -1,0 +1,12 @@
+export interface TrainingEntryOptions {
+  readonly cluster: string;
+  readonly seed: number;
+  readonly mode: 'bsp' | 'asp';
+  /** True where the stream carries the phase and order columns of a label delay. */
+  readonly isDelayed: boolean;
+  readonly parameterServers: number;
+  readonly publishEverySteps: number;
+  /** 0: by steps only. */
+  readonly publishEveryMs: number;
+  readonly metricsEverySteps: number;
+}

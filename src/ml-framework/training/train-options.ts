@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { durationMs, type Duration } from '../../core/index.js';
+
+export interface TrainOptions<R> {
+  /** Nodes that compute gradients. */
+  readonly workers: number;
+  /** Nodes that hold the parameters. Default 1; 0 with one worker keeps them in the worker. */
+  readonly parameterServers?: number;
+  /** Rows of each step of each worker; the last step of a bounded stream may be smaller. */
+  readonly batchSize: number;
+  /** 'bsp' (default): an update is the mean over one push of each active worker; 'asp': each push is an update. */
+  readonly mode?: 'bsp' | 'asp';
+  /**
+   * When a record's label becomes known: a Date, or milliseconds since the epoch. A record is then predicted at its event
+   * time and learned when the watermark passes that time, in event-time order: no prediction sees a label from its future.
+   */
+  readonly labelKnownAt?: (row: R) => number | Date;
+  /** With labelKnownAt, a prediction waits at most this long for its step to fill, in processing time. Default 1 s. */
+  readonly maxPredictionDelay?: Duration;
+  /** Seed of the initial weights. Default 1. */
+  readonly seed?: number;
+  /** A new version of the model every so many updates. Default 100. */
+  readonly publishEverySteps?: number;
+  /** And at least this often, where there were updates; 0 (default): by updates only. */
+  readonly publishEvery?: Duration;
+  /** Steps of a worker behind one record of the metrics stream. Default 10. */
+  readonly metricsEverySteps?: number;
+  /** Name of the cluster and its operators. Default: the model's. */
+  readonly name?: string;
+  /** See ClusterOptions. */
+  readonly heartbeatInterval?: Duration;
+  readonly heartbeatTimeout?: Duration;
+  readonly registrationDeadline?: Duration;
+  readonly entryDeadline?: Duration;
+}
+
+export const trainOptions = z
+  .strictObject({
+    workers: z.int().min(1).max(1024),
+    parameterServers: z.int().min(0).max(256).default(1),
+    batchSize: z.int().min(1).max(65_536),
+    mode: z.enum(['bsp', 'asp']).default('bsp'),
+    labelKnownAt: z.custom<(row: never) => number | Date>((value) => typeof value === 'function', 'must be a function').optional(),
+    maxPredictionDelay: durationMs.default(1_000),
+    seed: z.int().min(0).default(1),
+    publishEverySteps: z.int().min(1).default(100),
+    publishEvery: durationMs.default(0),
+    metricsEverySteps: z.int().min(1).default(10),
+    name: z
+      .string()
+      .regex(/^[A-Za-z][A-Za-z0-9_-]*$/, 'letters, digits, - and _, starting with a letter')
+      .optional(),
+    heartbeatInterval: durationMs.optional(),
+    heartbeatTimeout: durationMs.optional(),
+    registrationDeadline: durationMs.optional(),
+    entryDeadline: durationMs.optional(),
+  })
+  .refine(({ workers, parameterServers }) => parameterServers > 0 || workers === 1, {
+    path: ['parameterServers'],
+    message: 'several workers need at least one parameter server; give parameterServers: 1, or workers: 1',
+  });
+
+export type ResolvedTrainOptions = z.output<typeof trainOptions>;

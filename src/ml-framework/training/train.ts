@@ -1,0 +1,118 @@
+import { MillraceError } from '../../core/index.js';
+import type { Schema } from '../../memory/index.js';
+import { DataStream, type Flat } from '../../stream/data-stream.js';
+import { resolveOptions } from '../../core/options.js';
+import type { TrainedModel } from '../../tensorflow/model/trained-model.js';
+import type { Accepts, Model, OutputsOf } from '../../tensorflow/model/types.js';
+import { defineCluster, type ClusterConfig } from '../cluster/cluster-config.js';
+import type { NodeEntry } from '../node/node-context.js';
+import { rolePart } from '../node/role-registry.js';
+import { addAMRole, addPSRole, addRole } from '../roles.js';
+import { LabelDelay } from './label-delay.js';
+import { modelFeedFactory } from './model-feed.js';
+import { Rebatch } from './rebatch.js';
+import { delayedSchema } from './step-batch.js';
+import { trainOptions, type ResolvedTrainOptions, type TrainOptions } from './train-options.js';
+import { metricsTag, trainingMetricsSchema, type TrainingMetrics } from './training-metrics.js';
+
+/** What `stream.train()` gives. */
+export interface Training<R, F, L, O> {
+  /** The model while it is trained: give it to score(). */
+  readonly model: TrainedModel<F, L, O>;
+  /** Means over a few steps of a worker. */
+  readonly metrics: DataStream<TrainingMetrics>;
+  /** Each record with the model's outputs, predicted before the model learned it. */
+  readonly predictions: DataStream<Flat<R & O>>;
+}
+
+declare module '../../stream/data-stream.js' {
+  interface DataStream<R> {
+    /**
+     * Trains a model on this stream: brings up an application manager, workers and parameter servers as operators of the job.
+     *
+     * Each record is predicted, then learned, once. The stream must have a schema that fits the model.
+     */
+    train<M extends Model<never, never, unknown>>(model: M & Accepts<R, M>, options: TrainOptions<R>): TrainingOf<R, M>;
+  }
+}
+
+export type TrainingOf<R, M> = M extends Model<infer F, infer L, infer O> ? Training<R, F, L, O> : never;
+
+DataStream.prototype.train = function train<R, M extends Model<never, never, unknown>>(this: DataStream<R>, model: M & Accepts<R, M>, options: TrainOptions<R>): TrainingOf<R, M> {
+  return trainOn(this as DataStream<unknown>, model, options as TrainOptions<unknown>) as unknown as TrainingOf<R, M>;
+};
+
+function trainOn(stream: DataStream<unknown>, model: Model<never, never, unknown>, given: TrainOptions<unknown>): Training<unknown, never, never, unknown> {
+  const name = given?.name ?? model.name;
+  const { builder } = stream.scope;
+  const resolved = resolveOptions(trainOptions, given, `train ${name}`);
+  for (const problem of model.problems(stream.schema, true)) builder.problem(`${name} worker`, problem);
+  if (stream.schema === undefined) throw new MillraceError('GRAPH_INVALID', `train ${name}: the stream has no schema; derive columns with .with({…}) or give the map a schema`);
+  const cluster = clusterOf(name, resolved);
+  addAMRole(stream, cluster);
+  const steps = resolved.labelKnownAt === undefined ? rebatched(stream, stream.schema, name, resolved) : delayed(stream, stream.schema, name, resolved);
+  const entryOptions = {
+    cluster: name,
+    seed: resolved.seed,
+    mode: resolved.mode,
+    isDelayed: resolved.labelKnownAt !== undefined,
+    parameterServers: resolved.parameterServers,
+    publishEverySteps: resolved.publishEverySteps,
+    publishEveryMs: resolved.publishEvery,
+    metricsEverySteps: resolved.metricsEverySteps,
+  };
+  // The entry comes from the worker's role, which is asked for on the worker's thread.
+  const entry: NodeEntry = (ctx) => rolePart('trainingEntry')(model, entryOptions)(ctx);
+  const output = { ...stream.schema, ...model.outputs };
+  const workers = addRole<unknown, unknown>(stream, cluster, 'worker', {
+    input: steps,
+    entry: entry as NodeEntry<unknown, unknown>,
+    output,
+    sideOutputs: { [metricsTag]: trainingMetricsSchema },
+    notes: [`model ${model.name}`, `batches of ${resolved.batchSize}`, resolved.mode, ...(resolved.parameterServers === 0 ? ['parameters in the worker'] : [])],
+    ...(resolved.parameterServers === 0 ? { maxParallelism: 1 } : {}),
+  });
+  if (resolved.parameterServers > 0) addPSRole(workers, cluster, model.optimizer);
+  return {
+    model: { definition: model, versions: modelFeedFactory(cluster) },
+    metrics: workers.sideOutput<TrainingMetrics>(metricsTag),
+    predictions: workers as DataStream<Flat<OutputsOf<Model<never, never, unknown>>>>,
+  } as unknown as Training<unknown, never, never, unknown>;
+}
+
+function clusterOf(name: string, options: ResolvedTrainOptions): ClusterConfig {
+  const { workers, parameterServers, mode, heartbeatInterval, heartbeatTimeout, registrationDeadline, entryDeadline } = options;
+  return defineCluster({
+    name,
+    roles: { worker: workers, ...(parameterServers > 0 ? { ps: parameterServers } : {}) },
+    mode,
+    ...(heartbeatInterval === undefined ? {} : { heartbeatInterval }),
+    ...(heartbeatTimeout === undefined ? {} : { heartbeatTimeout }),
+    ...(registrationDeadline === undefined ? {} : { registrationDeadline }),
+    ...(entryDeadline === undefined ? {} : { entryDeadline }),
+  });
+}
+
+function rebatched(stream: DataStream<unknown>, schema: Schema, name: string, { batchSize }: ResolvedTrainOptions): DataStream<unknown> {
+  return stream.transform({
+    kind: 'rebatch',
+    name: `${name} batches`,
+    schema,
+    notes: [`${batchSize} rows each`],
+    create: () => new Rebatch(schema, batchSize),
+  });
+}
+
+/** One subtask: it makes one order of all records. */
+function delayed(stream: DataStream<unknown>, schema: Schema, name: string, { batchSize, labelKnownAt, maxPredictionDelay }: ResolvedTrainOptions): DataStream<unknown> {
+  const operator = `${name} label delay`;
+  return stream.transform({
+    kind: 'label-delay',
+    name: operator,
+    parallelism: 1,
+    maxParallelism: 1,
+    schema: delayedSchema(schema),
+    notes: [`${batchSize} labels a step`],
+    create: () => new LabelDelay({ name: operator, schema, batchSize, labelKnownAt: labelKnownAt!, maxDelayMs: maxPredictionDelay }),
+  });
+}

@@ -1,0 +1,83 @@
+import { MillraceError } from '../../core/index.js';
+import { nodeName, type NodeInfo } from '../../ml-framework/cluster/node-info.js';
+
+interface Entry {
+  info: NodeInfo;
+  lastBeatMs: number;
+  hasFinished: boolean;
+}
+
+/** Who belongs to the cluster: leases by node, the time of their last beat, who has finished. */
+export class NodeRegistry {
+  readonly #expected: ReadonlyMap<string, number>;
+  readonly #nodes = new Map<string, Entry>();
+
+  /** @param expected number of nodes of each role */
+  constructor(expected: Readonly<Record<string, number>>) {
+    this.#expected = new Map(Object.entries(expected));
+  }
+
+  /** @throws NODE_FENCED where a successor holds the lease; PROTOCOL for a node nobody expects */
+  register(info: NodeInfo, nowMs: number): void {
+    const count = this.#expected.get(info.role);
+    if (count === undefined || info.index >= count) {
+      const expected = [...this.#expected].map(([role, n]) => `${role} x ${n}`).join(', ');
+      throw new MillraceError('PROTOCOL', `${nodeName(info)} is no member of this cluster; expected: ${expected}`);
+    }
+    this.#current(info, true);
+    this.#nodes.set(key(info), { info, lastBeatMs: nowMs, hasFinished: false });
+  }
+
+  beat(info: NodeInfo, nowMs: number): void {
+    const entry = this.#current(info, false);
+    if (entry !== undefined) entry.lastBeatMs = nowMs;
+  }
+
+  finish(info: NodeInfo): void {
+    const entry = this.#current(info, false);
+    if (entry !== undefined) entry.hasFinished = true;
+  }
+
+  get nodes(): NodeInfo[] {
+    return [...this.#nodes.values()].map(({ info }) => info);
+  }
+
+  /** Names of nodes that have not registered: 'worker 1'. */
+  get missing(): string[] {
+    return this.#all((role, index) => !this.#nodes.has(key({ role, index })));
+  }
+
+  /** Nodes that neither finished nor sent a beat since `sinceMs`. */
+  silent(sinceMs: number): NodeInfo[] {
+    return [...this.#nodes.values()].filter(({ hasFinished, lastBeatMs }) => !hasFinished && lastBeatMs < sinceMs).map(({ info }) => info);
+  }
+
+  /** True where every node that `selects` has finished, and there is one. */
+  haveFinished(selects: (role: string, index: number) => boolean): boolean {
+    const selected = this.#all(selects);
+    const unfinished = this.#all((role, index) => selects(role, index) && this.#nodes.get(key({ role, index }))?.hasFinished !== true);
+    return selected.length > 0 && unfinished.length === 0;
+  }
+
+  #all(selects: (role: string, index: number) => boolean): string[] {
+    return [...this.#expected].flatMap(([role, count]) => Array.from({ length: count }, (_, index) => index).filter((index) => selects(role, index)).map((index) => `${role} ${index}`));
+  }
+
+  #current(info: NodeInfo, isRegistering: boolean): Entry | undefined {
+    const entry = this.#nodes.get(key(info));
+    if (entry === undefined) {
+      if (isRegistering) return undefined;
+      throw new MillraceError('NODE_FENCED', `${nodeName(info)}: not registered with this application manager; register first`);
+    }
+    if (info.epoch < entry.info.epoch) {
+      throw new MillraceError('NODE_FENCED', `${nodeName(info)}: lease epoch ${info.epoch} was taken over by epoch ${entry.info.epoch}; this node must stop`, {
+        details: { epoch: info.epoch, current: entry.info.epoch },
+      });
+    }
+    return entry;
+  }
+}
+
+function key({ role, index }: Pick<NodeInfo, 'role' | 'index'>): string {
+  return `${role}/${index}`;
+}
