@@ -1,6 +1,7 @@
 export * from './core/index.js';
 export * from './memory/schema.js';
 export * from './stream/index.js';
+export * from './connectors/index.js';
 export * from './tensorflow/model/index.js';
 export * from './inference/index.js';
 export * from './ml-framework/index.js';

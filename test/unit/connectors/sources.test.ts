@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Clock } from '../../../src/core/index.js';
-import { csvSource, from, generator, jsonlSource, list, parquetSink, parquetSource } from '../../../src/connectors/index.js';
+import { csvSource, fromIterable, fromList, generator, jsonlSource, parquetSink, parquetSource } from '../../../src/connectors/index.js';
 import { t } from '../../../src/memory/schema.js';
 import type { SourceConnector } from '../../../src/stream/connector.js';
 import { makeContext, runSource, withFolder, writeAll } from './harness.js';
@@ -44,13 +44,13 @@ async function withSources(
       [
         'list',
         300,
-        list(
+        fromList(
           upTo(300).map((id) => ({ id })),
           schema,
         ),
       ],
-      ['list, schemaless', 3, list(upTo(3).map((id) => ({ id })))],
-      ['empty list', 0, list([], schema)],
+      ['list, schemaless', 3, fromList(upTo(3).map((id) => ({ id })))],
+      ['empty list', 0, fromList([], schema)],
       ['generator', 200, generator({ schema, count: 200, make: (id) => ({ id }) })],
     ]);
   });
@@ -151,14 +151,14 @@ test('the random numbers of a generator depend on seed and index only', async ()
   assert.ok(mean > 0.35 && mean < 0.65, `mean ${mean}`);
 });
 
-test('from() reads an async iterable from where it was cut, and again for each pass', async () => {
+test('fromIterable() reads an async iterable from where it was cut, and again for each pass', async () => {
   async function* count(start: number): AsyncGenerator<{ id: number }> {
     for (let id = start; id < 40; id++) {
       if (id % 10 === 3) await new Promise((resolve) => setImmediate(resolve));
       yield { id };
     }
   }
-  const source = from(count, schema);
+  const source = fromIterable(count, schema);
   const plain = await runSource(source, { passes: 2 });
   assert.deepEqual(ids(plain.rows), [...upTo(40), ...upTo(40)]);
   assert.deepEqual(plain.passes, [[1, 2]]);
@@ -170,7 +170,7 @@ test('from() reads an async iterable from where it was cut, and again for each p
 });
 
 test('an iterable that throws fails the source with USER_FUNCTION', async () => {
-  const source = from(async function* () {
+  const source = fromIterable(async function* () {
     yield await Promise.resolve({ id: 1 });
     throw new Error('socket closed');
   });

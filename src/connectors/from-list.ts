@@ -8,9 +8,9 @@ import { IndexedSource } from './indexed-source.js';
  *
  * @param schema undefined: schemaless rows
  */
-export function list<const S extends Schema>(rows: readonly Infer<S>[], schema: S): SourceConnector<Infer<S>>;
-export function list<R>(rows: readonly R[]): SourceConnector<R>;
-export function list(rows: readonly unknown[], schema?: Schema): SourceConnector<never> {
+export function fromList<const S extends Schema>(rows: readonly Infer<S>[], schema: S): SourceConnector<Infer<S>>;
+export function fromList<R>(rows: readonly R[]): SourceConnector<R>;
+export function fromList(rows: readonly unknown[], schema?: Schema): SourceConnector<never> {
   return {
     name: 'list',
     schema,

@@ -13,11 +13,11 @@ export type RowsFrom<R> = (start: number, signal: AbortSignal) => AsyncIterable<
  *
  * Exactly once holds as far as `rows(start)` gives the same rows again from any start on.
  */
-export function from<const S extends Schema>(rows: RowsFrom<Infer<S>>, schema: S, options?: FromOptions): SourceConnector<Infer<S>>;
-export function from<R>(rows: RowsFrom<R>, schema?: undefined, options?: FromOptions): SourceConnector<R>;
-export function from(rows: RowsFrom<unknown>, schema?: Schema, { bounded = true }: FromOptions = {}): SourceConnector<unknown> {
+export function fromIterable<const S extends Schema>(rows: RowsFrom<Infer<S>>, schema: S, options?: FromIterableOptions): SourceConnector<Infer<S>>;
+export function fromIterable<R>(rows: RowsFrom<R>, schema?: undefined, options?: FromIterableOptions): SourceConnector<R>;
+export function fromIterable(rows: RowsFrom<unknown>, schema?: Schema, { bounded = true }: FromIterableOptions = {}): SourceConnector<unknown> {
   return {
-    name: 'from',
+    name: 'iterable',
     schema,
     boundedness: bounded ? 'bounded' : 'unbounded',
     maxParallelism: 1,
@@ -26,7 +26,7 @@ export function from(rows: RowsFrom<unknown>, schema?: Schema, { bounded = true 
   };
 }
 
-export interface FromOptions {
+export interface FromIterableOptions {
   /** The iterable ends by itself. Default true. */
   readonly bounded?: boolean;
 }
