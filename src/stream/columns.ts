@@ -1,3 +1,4 @@
+import { MillraceError } from '../core/errors.js';
 import { t, type Field } from '../memory/schema.js';
 
 /** A column computed from the other columns of its row: `hour: int32((f) => f.date.getUTCHours())`. */
@@ -53,3 +54,12 @@ export const vector = Object.assign(
     }),
   },
 );
+
+/** For callers without the compiler. @throws OPTION_INVALID for a column that none of the makers made */
+export function checkDerivedColumns(columns: Readonly<Record<string, unknown>>, operator: string): void {
+  for (const [name, column] of Object.entries(columns)) {
+    const { field, fn } = (column ?? {}) as Partial<DerivedColumn<unknown, unknown>>;
+    if (typeof field?.dtype === 'string' && typeof fn === 'function') continue;
+    throw new MillraceError('OPTION_INVALID', `${operator}: column '${name}' has no type; write ${name}: int32((row) => ...), with the type that it has`);
+  }
+}

@@ -59,6 +59,12 @@ export interface DeadLetter {
 export const deadLetterTag = 'dead-letters';
 
 /** Schema of the dead-letter side output. */
-export const deadLetterSchema = Object.freeze({ source: t.string(), position: t.string(), code: t.string(), cause: t.string(), record: t.string() }) satisfies Schema;
+export const deadLetterSchema = Object.freeze({
+  source: t.string(),
+  position: t.string(),
+  code: t.string(),
+  cause: t.string(),
+  record: t.string(),
+}) satisfies Schema;
 
 export type DeadLetterBatch = RecordBatch<DeadLetter>;

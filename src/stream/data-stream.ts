@@ -1,13 +1,26 @@
-import type { Schema } from '../memory/schema.js';
+import type { Infer, Schema } from '../memory/schema.js';
+import { checkDerivedColumns, type Derived, type DerivedColumn } from './columns.js';
 import { deadLetterTag, type DeadLetter, type SinkConnector } from './connector.js';
 import type { Exchange } from './graph.js';
 import type { GraphBuilder, OperatorSpec } from './graph-builder.js';
 import { KeyedStream } from './keyed-stream.js';
-import { operatorFields, operatorOptions, resolveInto, type OperatorOptions } from './operator-options.js';
+import {
+  operatorFields,
+  operatorOptions,
+  resolveInto,
+  userFunctionOptions,
+  type OperatorOptions,
+  type ResolvedUserFunctionOptions,
+  type UserFunctionOptions,
+} from './operator-options.js';
+import { filterOperator } from './operators/filter.js';
+import { flatMapOperator } from './operators/flat-map.js';
+import { mapOperator } from './operators/map.js';
 import { selectOperator } from './operators/select.js';
 import { sinkOperator } from './operators/sink.js';
 import { unionOperator } from './operators/union.js';
-import type { Key, KeyOfColumns } from './state/key.js';
+import { withColumnsOperator } from './operators/with-columns.js';
+import type { Key, KeyOfColumns, KeyPart } from './state/key.js';
 import { z } from 'zod';
 
 /** What every stream of one job shares while the graph is built. */
@@ -18,6 +31,9 @@ export interface BuildScope {
 
 /** An object type written out, so that an editor shows its fields. */
 export type Flat<T> = { [K in keyof T]: T[K] } & {};
+
+/** Columns of R that can be a key. */
+export type KeyColumn<R> = { [K in keyof R]: R[K] extends KeyPart | Date ? K : never }[keyof R] & string;
 
 /** What {@link DataStream.as} changes of the operator that made a stream. */
 export interface NamingOptions extends OperatorOptions {
@@ -54,6 +70,46 @@ export class DataStream<out R> {
     return this.scope.builder.node(this.node).name;
   }
 
+  /**
+   * Makes one record of each record. Without a schema the results are plain objects: fine within a chain, slow between
+   * threads; with one they are columns again.
+   */
+  map<const S extends Schema>(schema: S, fn: (row: R) => Infer<S>, options?: UserFunctionOptions): DataStream<Infer<S>>;
+  map<U>(fn: (row: R) => U, options?: UserFunctionOptions): DataStream<U>;
+  map(first: unknown, second?: unknown, third?: UserFunctionOptions): DataStream<unknown> {
+    const { schema, fn, options } = this.#userFunction('map', first, second, third);
+    return this.transform(mapOperator(schema, fn, options));
+  }
+
+  /** Makes any number of records of each record: `flatMap(word, (line) => line.text.split(' ').map((text) => ({ text })))`. */
+  flatMap<const S extends Schema>(schema: S, fn: (row: R) => Iterable<Infer<S>>, options?: UserFunctionOptions): DataStream<Infer<S>>;
+  flatMap<U>(fn: (row: R) => Iterable<U>, options?: UserFunctionOptions): DataStream<U>;
+  flatMap(first: unknown, second?: unknown, third?: UserFunctionOptions): DataStream<unknown> {
+    const { schema, fn, options } = this.#userFunction('flatMap', first, second, third);
+    return this.transform(flatMapOperator(schema, fn as (row: unknown) => Iterable<unknown>, options));
+  }
+
+  /** Keeps the records for which `predicate` is true. */
+  filter<U extends R>(predicate: (row: R) => row is U, options?: UserFunctionOptions): DataStream<U>;
+  filter(predicate: (row: R) => boolean, options?: UserFunctionOptions): DataStream<R>;
+  filter(predicate: (row: R) => boolean, options?: UserFunctionOptions): DataStream<R> {
+    const resolved = resolveInto(this.scope.builder, options?.name ?? 'filter', userFunctionOptions, options);
+    return this.transform(filterOperator(this.schema, predicate as (row: unknown) => boolean, resolved));
+  }
+
+  /**
+   * Adds columns computed from the others, or replaces some: `with({ hour: int32((f) => f.date.getUTCHours()) })`. Other
+   * columns stay where they lie. The functions see the row as it came, not each other's results.
+   */
+  with<C extends Readonly<Record<string, DerivedColumn<R, unknown>>>>(
+    columns: C,
+    options?: UserFunctionOptions,
+  ): DataStream<Flat<Omit<R, keyof C> & Derived<C>>> {
+    const resolved = resolveInto(this.scope.builder, options?.name ?? 'with', userFunctionOptions, options);
+    checkDerivedColumns(columns, resolved.name ?? 'with');
+    return this.transform(withColumnsOperator(this.schema, columns, resolved));
+  }
+
   /** Keeps only these columns. */
   select<K extends keyof R & string>(...columns: readonly K[]): DataStream<Flat<Pick<R, K>>> {
     return this.transform(selectOperator(this.schema, columns));
@@ -63,8 +119,8 @@ export class DataStream<out R> {
    * Groups records by the value of a column, of several, or by what a function makes of a row: all records of a key go to
    * one subtask, which can keep state for it. Columns are the fast path.
    */
-  keyBy<C extends keyof R & string>(column: C): KeyedStream<R, R[C], C>;
-  keyBy<const C extends readonly (keyof R & string)[]>(columns: C): KeyedStream<R, KeyOfColumns<R, C>, C[number]>;
+  keyBy<C extends KeyColumn<R>>(column: C): KeyedStream<R, R[C], C>;
+  keyBy<const C extends readonly KeyColumn<R>[]>(columns: C): KeyedStream<R, KeyOfColumns<R, C>, C[number]>;
   keyBy<K extends Key>(key: (row: R) => K): KeyedStream<R, K>;
   keyBy(key: string | readonly string[] | ((row: R) => Key)): KeyedStream<R, unknown> {
     if (typeof key === 'function') return new KeyedStream(this, { fn: key });
@@ -150,5 +206,21 @@ export class DataStream<out R> {
       ...others.map((other) => ({ from: other.node, exchange: other.exchange, tag: other.tag })),
     ]);
     return new DataStream<U>(this.scope, id, undefined, spec.schema);
+  }
+
+  /** (schema, fn, options) or (fn, options). */
+  #userFunction(
+    kind: string,
+    first: unknown,
+    second: unknown,
+    third: UserFunctionOptions | undefined,
+  ): { schema: Schema | undefined; fn: (row: unknown) => unknown; options: ResolvedUserFunctionOptions } {
+    const hasSchema = typeof first !== 'function';
+    const given = hasSchema ? third : (second as UserFunctionOptions | undefined);
+    return {
+      schema: hasSchema ? (first as Schema) : undefined,
+      fn: (hasSchema ? second : first) as (row: unknown) => unknown,
+      options: resolveInto(this.scope.builder, given?.name ?? kind, userFunctionOptions, given),
+    };
   }
 }

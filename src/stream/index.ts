@@ -1,4 +1,25 @@
-export * from './columns.js';
+export {
+  bigint,
+  bool,
+  bytes,
+  float16,
+  float32,
+  float64,
+  int16,
+  int32,
+  int64,
+  int8,
+  list,
+  string,
+  timestamp,
+  uint16,
+  uint32,
+  uint8,
+  vector,
+  type ColumnMaker,
+  type Derived,
+  type DerivedColumn,
+} from './columns.js';
 export * from './connector.js';
 export { DataStream, type BuildScope, type Flat, type NamingOptions } from './data-stream.js';
 export * from './engine.js';

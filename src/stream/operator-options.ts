@@ -35,6 +35,8 @@ export const operatorOptions = z.strictObject(operatorFields);
 
 export const userFunctionOptions = z.strictObject({ ...operatorFields, onError: z.enum(['fail', 'deadLetter']).default('fail') });
 
+export type ResolvedUserFunctionOptions = Readonly<z.output<typeof userFunctionOptions>>;
+
 /** Options checked while the graph is built: problems are recorded, to be reported with all others, and defaults step in. */
 export function resolveInto<S extends z.ZodType>(builder: GraphBuilder, operator: string, schema: S, input: unknown): Readonly<z.output<S>> {
   try {

@@ -1,5 +1,5 @@
 import type { RecordBatch } from '../../memory/batch.js';
-import { rowBatch } from '../../memory/make-batch.js';
+import { rowBatch } from '../../memory/index.js';
 import type { Schema } from '../../memory/schema.js';
 import type { OperatorSpec } from '../graph-builder.js';
 import type { Output, Subtask, SubtaskContext } from '../subtask.js';
@@ -27,7 +27,6 @@ class Select implements Subtask {
     this.#output.emit(batch.schema === undefined ? this.#pick(batch) : batch.select(this.columns));
   }
 
-  /** Schemaless rows are whole objects: a batch of them cannot leave out properties by itself. */
   #pick(batch: RecordBatch): RecordBatch {
     const rows = batch.rows().map((row) => Object.fromEntries(this.columns.map((name) => [name, row[name]])));
     return rowBatch(rows, batch.times);

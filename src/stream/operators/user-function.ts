@@ -1,20 +1,21 @@
 import { isMillraceError, MillraceError } from '../../core/errors.js';
+import { batchFromRows } from '../../memory/index.js';
 import { deadLetterSchema, deadLetterTag, type DeadLetter } from '../connector.js';
 import type { OperatorSpec } from '../graph-builder.js';
-import type { UserFunctionOptions } from '../operator-options.js';
+import type { ResolvedUserFunctionOptions } from '../operator-options.js';
 import type { SubtaskContext } from '../subtask.js';
 
 /** What operators with a user function have in common in the graph. */
-export function userFunctionSpec({ name, uid, parallelism, onError }: UserFunctionOptions): Partial<OperatorSpec> {
-  return { name, uid, parallelism, ...(onError === 'deadLetter' ? { sideOutputs: { [deadLetterTag]: deadLetterSchema } } : {}) };
+export function userFunctionSpec({ name, uid, parallelism, onError }: ResolvedUserFunctionOptions): Partial<OperatorSpec> {
+  return { name, uid, parallelism, sideOutputs: onError === 'deadLetter' ? { [deadLetterTag]: deadLetterSchema } : {} };
 }
 
 const maxShownLength = 500;
 
-/** What happens where a user function throws: counts records, so that the failing one can be named. */
+/** What happens where a user function throws. Counts records, so that the failing one can be named. */
 export class UserFunctionErrors {
   #context!: SubtaskContext;
-  /** Records before the current batch. */
+  /** Records in batches before the current one. */
   #seen = 0;
   #letters: DeadLetter[] = [];
 
@@ -29,13 +30,13 @@ export class UserFunctionErrors {
    *
    * @throws USER_FUNCTION unless records may go to the dead letters
    */
-  report(thrown: unknown, index: number, record: unknown): void {
+  report(thrown: unknown, index: number, record: unknown, what = 'its function'): void {
     const { operator, index: subtask } = this.#context;
     const position = `record ${this.#seen + index} of subtask ${subtask}`;
     const cause = thrown instanceof Error ? thrown.message : String(thrown);
     const shown = showRecord(record);
     if (this.onError === 'fail') {
-      throw new MillraceError('USER_FUNCTION', `${operator.name}: its function threw at ${position}: ${cause}; the record: ${shown}`, {
+      throw new MillraceError('USER_FUNCTION', `${operator.name}: ${what} threw at ${position}: ${cause}; the record: ${shown}`, {
         cause: thrown,
         details: { operator: operator.uid, subtask, record: this.#seen + index },
       });
@@ -43,25 +44,29 @@ export class UserFunctionErrors {
     this.#letters.push({ source: operator.name, position, code: isMillraceError(thrown) ? thrown.code : 'USER_FUNCTION', cause, record: shown });
   }
 
-  /** The current batch is done: `rows` records more were seen; hands over its dead letters. */
-  endBatch(rows: number): readonly DeadLetter[] {
+  /** The current batch of `rows` records is done: its dead letters leave. */
+  endBatch(rows: number): void {
     this.#seen += rows;
-    if (this.#letters.length === 0) return [];
-    const letters = this.#letters;
+    if (this.#letters.length === 0) return;
+    this.#context.output(deadLetterTag).emit(batchFromRows(deadLetterSchema, this.#letters));
     this.#letters = [];
-    return letters;
   }
 }
 
 function showRecord(record: unknown): string {
-  let text: string;
-  try {
-    text =
-      JSON.stringify(record, (_, value: unknown) =>
-        typeof value === 'bigint' ? value.toString() : ArrayBuffer.isView(value) ? [...(value as Uint8Array)] : value,
-      ) ?? String(record);
-  } catch {
-    text = String(record);
-  }
+  const text = toJson(record);
   return text.length > maxShownLength ? `${text.slice(0, maxShownLength)}...` : text;
+}
+
+function toJson(record: unknown): string {
+  const plain = (_: string, value: unknown): unknown => {
+    if (typeof value === 'bigint') return value.toString();
+    return ArrayBuffer.isView(value) && !(value instanceof DataView) ? Array.from(value as Uint8Array) : value;
+  };
+  try {
+    const text: string | undefined = JSON.stringify(record, plain);
+    return text ?? String(record);
+  } catch {
+    return String(record);
+  }
 }

@@ -26,7 +26,14 @@ const counts = (input: DataStream<Row>): DataStream<{ key: string; n: number }> 
 describe('a keyed process function', () => {
   it('sees the state of the row’s key and emits with its event time', async () => {
     const harness = await OperatorHarness.open({ schema, build: counts });
-    await harness.push([{ key: 'a', value: 1 }, { key: 'b', value: 1 }, { key: 'a', value: 1 }], [10, 20, 30]);
+    await harness.push(
+      [
+        { key: 'a', value: 1 },
+        { key: 'b', value: 1 },
+        { key: 'a', value: 1 },
+      ],
+      [10, 20, 30],
+    );
     assert.deepEqual(harness.records(), [
       { row: { key: 'a', n: 1 }, time: 10 },
       { row: { key: 'b', n: 1 }, time: 20 },
@@ -54,10 +61,22 @@ describe('a keyed process function', () => {
           },
         }),
     });
-    await harness.push([{ key: 'a', value: 1 }, { key: 'a', value: 2 }, { key: 'b', value: 5 }, { key: 'a', value: -1 }]);
+    await harness.push([
+      { key: 'a', value: 1 },
+      { key: 'a', value: 2 },
+      { key: 'b', value: 5 },
+      { key: 'a', value: -1 },
+    ]);
     assert.deepEqual(harness.rows(), [
       { value: { n: 1 }, list: [1], map: [['v1', 1]] },
-      { value: { n: 3 }, list: [1, 2], map: [['v1', 1], ['v2', 2]] },
+      {
+        value: { n: 3 },
+        list: [1, 2],
+        map: [
+          ['v1', 1],
+          ['v2', 2],
+        ],
+      },
       { value: { n: 5 }, list: [5], map: [['v5', 5]] },
       { value: { n: 0 }, list: [], map: [] },
     ]);
@@ -78,14 +97,22 @@ describe('a keyed process function', () => {
           },
         }),
     });
-    await harness.push([{ key: 'a', value: 10 }, { key: 'b', value: 3 }, { key: 'a', value: 5 }, { key: 'a', value: 7 }]);
+    await harness.push([
+      { key: 'a', value: 10 },
+      { key: 'b', value: 3 },
+      { key: 'a', value: 5 },
+      { key: 'a', value: 7 },
+    ]);
     await harness.watermark(9);
     assert.deepEqual(harness.records(), [
       { row: { key: 'b', at: 3 }, time: 3 },
       { row: { key: 'a', at: 7 }, time: 7 },
     ]);
     await harness.watermark(11);
-    assert.deepEqual(harness.rows().slice(2), [{ key: 'a', at: 10 }, { key: 'a', at: 11 }]);
+    assert.deepEqual(harness.rows().slice(2), [
+      { key: 'a', at: 10 },
+      { key: 'a', at: 11 },
+    ]);
   });
 
   it('gets processing-time timers by the clock, and those still pending at the end of input', async () => {
@@ -104,7 +131,10 @@ describe('a keyed process function', () => {
           },
         }),
     });
-    await harness.push([{ key: 'a', value: 50 }, { key: 'b', value: 20 }]);
+    await harness.push([
+      { key: 'a', value: 50 },
+      { key: 'b', value: 20 },
+    ]);
     await harness.advanceClock(19);
     assert.deepEqual(harness.rows(), []);
     await harness.advanceClock(1);
@@ -112,7 +142,10 @@ describe('a keyed process function', () => {
     await harness.advanceClock(100);
     assert.deepEqual(harness.rows().slice(1), [{ key: 'a', at: 1050 }]);
     await harness.end();
-    assert.deepEqual(harness.rows().slice(2), [{ key: 'b', at: 11_020 }, { key: 'a', at: 11_050 }]);
+    assert.deepEqual(harness.rows().slice(2), [
+      { key: 'b', at: 11_020 },
+      { key: 'a', at: 11_050 },
+    ]);
   });
 
   it('writes to declared side outputs', async () => {
@@ -127,7 +160,10 @@ describe('a keyed process function', () => {
           },
         }),
     });
-    await harness.push([{ key: 'a', value: 1 }, { key: 'a', value: 2 }]);
+    await harness.push([
+      { key: 'a', value: 1 },
+      { key: 'a', value: 2 },
+    ]);
     assert.deepEqual(harness.rows(), [{ key: 'a', value: 2 }]);
     assert.deepEqual(harness.rows('odd'), [{ value: 1 }]);
   });
@@ -154,8 +190,14 @@ describe('a keyed process function', () => {
           })
           .as({ name: 'lucky' }),
     });
-    await assert.rejects(failing.push([{ key: 'a', value: 1 }], [0]), { code: 'USER_FUNCTION', message: 'lucky: process threw for key a at 1970-01-01T00:00:00.000Z: no luck' });
-    const asynchronous = await OperatorHarness.open<Row, Row>({ schema, build: (input) => input.keyBy('key').process(schema, { process: () => Promise.resolve() as unknown as undefined }) });
+    await assert.rejects(failing.push([{ key: 'a', value: 1 }], [0]), {
+      code: 'USER_FUNCTION',
+      message: 'lucky: process threw for key a at 1970-01-01T00:00:00.000Z: no luck',
+    });
+    const asynchronous = await OperatorHarness.open<Row, Row>({
+      schema,
+      build: (input) => input.keyBy('key').process(schema, { process: () => Promise.resolve() as unknown as undefined }),
+    });
     await assert.rejects(asynchronous.push([{ key: 'a', value: 1 }]), /it returned a promise/);
   });
 
@@ -208,9 +250,20 @@ describe('a keyed process function', () => {
 
 describe('KeyedStream', () => {
   it('reduces to a running result per key', async () => {
-    const harness = await OperatorHarness.open<Row, Row>({ schema, build: (input) => input.keyBy('key').reduce((a, b) => ({ key: a.key, value: a.value + b.value })) });
-    await harness.push([{ key: 'a', value: 1 }, { key: 'b', value: 10 }, { key: 'a', value: 2 }]);
-    assert.deepEqual(harness.rows(), [{ key: 'a', value: 1 }, { key: 'b', value: 10 }, { key: 'a', value: 3 }]);
+    const harness = await OperatorHarness.open<Row, Row>({
+      schema,
+      build: (input) => input.keyBy('key').reduce((a, b) => ({ key: a.key, value: a.value + b.value })),
+    });
+    await harness.push([
+      { key: 'a', value: 1 },
+      { key: 'b', value: 10 },
+      { key: 'a', value: 2 },
+    ]);
+    assert.deepEqual(harness.rows(), [
+      { key: 'a', value: 1 },
+      { key: 'b', value: 10 },
+      { key: 'a', value: 3 },
+    ]);
   });
 
   it('reports every problem of keys and windows before anything runs', async () => {
@@ -218,8 +271,12 @@ describe('KeyedStream', () => {
       schema: { key: t.string(), tags: t.list() },
       build: (input) => {
         input.keyBy('nope' as 'key').reduce((a) => a);
-        input.keyBy('tags').reduce((a) => a);
-        return input.keyBy('key').window(tumbling('3 parsecs')).allowedLateness('soon').reduce((a) => a);
+        input.keyBy('tags' as never).reduce((a) => a);
+        return input
+          .keyBy('key')
+          .window(tumbling('3 parsecs'))
+          .allowedLateness('soon')
+          .reduce((a) => a);
       },
     });
     await assert.rejects(wrong, (error: Error) => {
@@ -242,9 +299,16 @@ describe('processing-time windows', () => {
         input
           .keyBy('key')
           .window(tumbling(10, { time: 'processing' }))
-          .aggregate<number, { key: string; start: number; n: number }>({ create: () => 0, add: (n) => n + 1, result: (n, { key, start }) => ({ key, start, n }) }),
+          .aggregate<number, { key: string; start: number; n: number }>({
+            create: () => 0,
+            add: (n) => n + 1,
+            result: (n, { key, start }) => ({ key, start, n }),
+          }),
     });
-    await harness.push([{ key: 'a', value: 1 }, { key: 'a', value: 1 }]);
+    await harness.push([
+      { key: 'a', value: 1 },
+      { key: 'a', value: 1 },
+    ]);
     await harness.advanceClock(4);
     assert.deepEqual(harness.rows(), []);
     await harness.advanceClock(1);

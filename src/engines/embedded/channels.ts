@@ -1,0 +1,69 @@
+import { decodeBatch } from '../../memory/batch-encoding.js';
+import { concatBatches } from '../../memory/make-batch.js';
+import { partitionBatch } from '../../memory/partition-batch.js';
+import type { Field, Schema } from '../../memory/schema.js';
+import type { JobEdge, JobGraph, JobVertex } from '../../stream/job-graph.js';
+import type { KeySelector, OperatorNode } from '../../stream/graph.js';
+import { keyGroupsOf, subtaskOfKeyGroup } from '../../stream/state/key-groups.js';
+import { BroadcastExchange, ControlExchange, ForwardExchange, HashExchange, RebalanceExchange, type ExchangeWriter, type Partitioner } from './exchange-writer.js';
+import type { GateChannel } from './input-gate.js';
+import { Lane } from './lane.js';
+import type { InputChannel, OutputEdge, SubtaskTask } from './protocol.js';
+import { Doorbell, Ring } from './plain-ring.js';
+
+export function createDoorbellMemory(): SharedArrayBuffer {
+  return new SharedArrayBuffer(64);
+}
+export function createRingMemory(bytes: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(bytes + 64);
+}
+export function ringUsedBytes(memory: SharedArrayBuffer): number {
+  return new Ring(memory, undefined).usedBytes;
+}
+
+export function createGateChannel(input: InputChannel, graph: JobGraph, _doorbell: Doorbell): GateChannel {
+  const edge = graph.edges[input.edge] as JobEdge;
+  const schema = schemaOf(edge, graph);
+  return { input: edge.edge.input, reader: input.ring === undefined ? undefined : new Ring(input.ring, new Doorbell(input.producerBell as SharedArrayBuffer)), decode: (payload) => decodeBatch(payload, schema) };
+}
+
+/** The writing end of one edge. */
+export function createExchange(output: OutputEdge, graph: JobGraph, task: SubtaskTask, _doorbell: Doorbell): ExchangeWriter {
+  const { edge, columns, to } = graph.edges[output.edge] as JobEdge;
+  const lanes = output.targets.map(({ ring, consumerBell }) => new Lane(new Ring(ring, new Doorbell(consumerBell))));
+  const { exchange } = edge;
+  switch (exchange.kind) {
+    case 'forward':
+      return new ForwardExchange(lanes, columns);
+    case 'rebalance':
+      return new RebalanceExchange(lanes, columns, task.index);
+    case 'broadcast':
+      return new BroadcastExchange(lanes, columns);
+    case 'control':
+      return new ControlExchange(lanes, columns);
+    case 'hash': {
+      const { batchRows, flushIntervalMs } = task.job.options;
+      const partition = partitioner(exchange.key, (graph.vertices[to] as JobVertex).parallelism, graph.keyGroups);
+      return new HashExchange(lanes, columns, { partition, concat: concatBatches, batchRows, flushIntervalMs });
+    }
+  }
+}
+
+/** Rows by the subtask that owns their key group. */
+function partitioner(key: KeySelector, targets: number, keyGroups: number): Partitioner {
+  if (targets === 1) return (batch) => [batch];
+  const ownerOfGroup = Int32Array.from({ length: keyGroups }, (_, group) => subtaskOfKeyGroup(group, targets, keyGroups));
+  return (batch) => {
+    const owners = keyGroupsOf(batch, key, keyGroups);
+    for (let row = 0; row < owners.length; row++) owners[row] = ownerOfGroup[owners[row] as number] as number;
+    return partitionBatch(batch, owners, targets);
+  };
+}
+
+/** What crosses an edge: the schema of the output that it comes from, less the columns that nobody needs. */
+function schemaOf({ edge, from, columns }: JobEdge, graph: JobGraph): Schema | undefined {
+  const node = (graph.vertices[from] as JobVertex).operators.find(({ id }) => id === edge.from) as OperatorNode;
+  const schema = edge.tag === undefined ? node.schema : node.sideOutputs[edge.tag];
+  if (schema === undefined || columns === undefined) return schema;
+  return Object.fromEntries(columns.map((name) => [name, schema[name] as Field]));
+}

@@ -1,0 +1,31 @@
+import { MillraceError } from '../../core/errors.js';
+import type { LogicalGraph } from '../../stream/graph.js';
+import type { JobGraph } from '../../stream/job-graph.js';
+
+/** A change of parallelism by uid, role or operator name, as an override. @throws OPTION_INVALID naming what there is */
+export function checkScale(graph: LogicalGraph, operatorOrRole: string, parallelism: number, keyGroups: number): Readonly<Record<string, number>> {
+  const byKey = graph.nodes.filter((node) => node.uid === operatorOrRole || node.role === operatorOrRole);
+  const found = byKey.length > 0 ? byKey : graph.nodes.filter((node) => node.name === operatorOrRole);
+  if (found.length === 0) {
+    const known = [...new Set(graph.nodes.map((node) => node.role ?? node.uid))].join(', ');
+    throw new MillraceError('OPTION_INVALID', `scale: no operator or role '${operatorOrRole}'; there are ${known}`, { details: { name: operatorOrRole } });
+  }
+  const limit = found.reduce((least, node) => Math.min(least, node.maxParallelism ?? keyGroups), keyGroups);
+  if (!Number.isInteger(parallelism) || parallelism < 1 || parallelism > limit) {
+    throw new MillraceError('OPTION_INVALID', `scale: parallelism of '${operatorOrRole}' must be a whole number from 1 to ${limit} (got ${parallelism})`, {
+      details: { name: operatorOrRole, value: parallelism, limit },
+    });
+  }
+  return Object.fromEntries((byKey.length > 0 ? [operatorOrRole] : found.map((node) => node.uid)).map((key) => [key, parallelism]));
+}
+
+/** @throws RESOURCE_EXHAUSTED where the plan needs more threads than this host may use */
+export function checkSlots(plan: JobGraph, maxThreads: number): void {
+  const needed = plan.vertices.reduce((sum, vertex) => sum + vertex.parallelism, 0);
+  if (needed <= maxThreads) return;
+  const most = [...plan.vertices].sort((a, b) => b.parallelism - a.parallelism).slice(0, 3);
+  const largest = most.map((vertex) => `${vertex.name} x ${vertex.parallelism}`).join('; ');
+  throw new MillraceError('RESOURCE_EXHAUSTED', `the job needs ${needed} threads, one per subtask, and this host may use ${maxThreads}; lower the parallelism (largest: ${largest}) or raise the engine's maxThreads`, {
+    details: { needed, limit: maxThreads },
+  });
+}
