@@ -20,7 +20,8 @@ import { jobImports } from './job-imports.js';
 export async function bundleJob(file: string): Promise<JobBundle> {
   const path = resolve(file);
   const found = await stat(path).catch(() => undefined);
-  if (found?.isFile() !== true) throw new MillraceError('JOB_NOT_LOADED', `${file}: no such file; give the path of a job file (.ts or .js)`, { details: { path } });
+  if (found?.isFile() !== true)
+    throw new MillraceError('JOB_NOT_LOADED', `${file}: no such file; give the path of a job file (.ts or .js)`, { details: { path } });
   const code = await bundled(path);
   const hash = createHash('sha256').update(code).digest('hex');
   const folder = await cacheFolder(dirname(path));

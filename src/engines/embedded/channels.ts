@@ -2,35 +2,35 @@ import { decodeBatch } from '../../memory/batch-encoding.js';
 import { concatBatches } from '../../memory/make-batch.js';
 import { partitionBatch } from '../../memory/partition-batch.js';
 import type { Field, Schema } from '../../memory/schema.js';
+import { RingReader } from '../../memory/ring-reader.js';
+import { RingWriter } from '../../memory/ring-writer.js';
 import type { JobEdge, JobGraph, JobVertex } from '../../stream/job-graph.js';
 import type { KeySelector, OperatorNode } from '../../stream/graph.js';
 import { keyGroupsOf, subtaskOfKeyGroup } from '../../stream/state/key-groups.js';
-import { BroadcastExchange, ControlExchange, ForwardExchange, HashExchange, RebalanceExchange, type ExchangeWriter, type Partitioner } from './exchange-writer.js';
+import {
+  BroadcastExchange,
+  ControlExchange,
+  ForwardExchange,
+  HashExchange,
+  RebalanceExchange,
+  type ExchangeWriter,
+  type Partitioner,
+} from './exchange-writer.js';
 import type { GateChannel } from './input-gate.js';
 import { Lane } from './lane.js';
 import type { InputChannel, OutputEdge, SubtaskTask } from './protocol.js';
-import { Doorbell, Ring } from './plain-ring.js';
 
-export function createDoorbellMemory(): SharedArrayBuffer {
-  return new SharedArrayBuffer(64);
-}
-export function createRingMemory(bytes: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(bytes + 64);
-}
-export function ringUsedBytes(memory: SharedArrayBuffer): number {
-  return new Ring(memory, undefined).usedBytes;
-}
-
-export function createGateChannel(input: InputChannel, graph: JobGraph, _doorbell: Doorbell): GateChannel {
-  const edge = graph.edges[input.edge] as JobEdge;
+/** The reading end of one channel. */
+export function createGateChannel({ edge: id, ring }: InputChannel, graph: JobGraph): GateChannel {
+  const edge = graph.edges[id] as JobEdge;
   const schema = schemaOf(edge, graph);
-  return { input: edge.edge.input, reader: input.ring === undefined ? undefined : new Ring(input.ring, new Doorbell(input.producerBell as SharedArrayBuffer)), decode: (payload) => decodeBatch(payload, schema) };
+  return { input: edge.edge.input, reader: ring === undefined ? undefined : new RingReader(ring), decode: (payload) => decodeBatch(payload, schema) };
 }
 
 /** The writing end of one edge. */
-export function createExchange(output: OutputEdge, graph: JobGraph, task: SubtaskTask, _doorbell: Doorbell): ExchangeWriter {
+export function createExchange(output: OutputEdge, graph: JobGraph, task: SubtaskTask): ExchangeWriter {
   const { edge, columns, to } = graph.edges[output.edge] as JobEdge;
-  const lanes = output.targets.map(({ ring, consumerBell }) => new Lane(new Ring(ring, new Doorbell(consumerBell))));
+  const lanes = output.targets.map((ring) => new Lane(new RingWriter(ring)));
   const { exchange } = edge;
   switch (exchange.kind) {
     case 'forward':

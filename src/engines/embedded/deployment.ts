@@ -1,9 +1,10 @@
 import { MessageChannel } from 'node:worker_threads';
 import { MillraceError } from '../../core/errors.js';
+import { createDoorbell, type DoorbellMemory } from '../../memory/doorbell.js';
+import { createRing, releasedCell, unitBytes, writtenCell, type RingMemory } from '../../memory/ring-memory.js';
 import type { MetricSample } from '../../core/metrics.js';
 import type { JobEdge, JobGraph, JobVertex } from '../../stream/job-graph.js';
 import { transferables } from './chain-state.js';
-import { createDoorbellMemory, createRingMemory, ringUsedBytes } from './channels.js';
 import { metricsBlockBytes } from './metrics-block.js';
 import type { FromSubtask, InputChannel, JobTask, OutputEdge } from './protocol.js';
 import { RendezvousBoard } from './rendezvous.js';
@@ -26,14 +27,14 @@ export interface DeploymentRequest {
 interface Slot {
   readonly vertex: JobVertex;
   readonly index: number;
-  readonly doorbell: SharedArrayBuffer;
+  readonly doorbell: DoorbellMemory;
 }
 
 interface Ring {
   readonly edge: JobEdge;
   readonly from: number;
   readonly to: number;
-  readonly memory: SharedArrayBuffer;
+  readonly memory: RingMemory;
 }
 
 /**
@@ -53,13 +54,15 @@ export class Deployment {
   constructor(pool: ThreadPool, request: DeploymentRequest) {
     const { plan, kept } = request;
     const keptVertices = new Set(plan.vertices.filter((vertex) => kept.some((handle) => isSameVertex(handle.vertex, vertex))).map(({ id }) => id));
-    const slots = plan.vertices.map((vertex) => Array.from({ length: vertex.parallelism }, (_, index): Slot => ({ vertex, index, doorbell: createDoorbellMemory() })));
-    this.#rings = plan.edges.flatMap((edge) => (keptVertices.has(edge.from) ? [] : ringsOf(edge, plan, request.job.options.channelBytes)));
+    const slots = plan.vertices.map((vertex) =>
+      Array.from({ length: vertex.parallelism }, (_, index): Slot => ({ vertex, index, doorbell: createDoorbell().memory })),
+    );
+    this.#rings = plan.edges.flatMap((edge) => (keptVertices.has(edge.from) ? [] : ringsOf(edge, slots, request.job.options.channelBytes)));
     const shares = plan.vertices.map((vertex) => (request.restored === undefined ? [] : dealState(request.restored, vertex, plan.keyGroups)));
     const started = slots
       .flat()
       .filter(({ vertex }) => !keptVertices.has(vertex.id))
-      .map((slot) => this.#start(pool, request, slot, slots, shares[slot.vertex.id]?.[slot.index] ?? {}));
+      .map((slot) => this.#start(pool, request, slot, shares[slot.vertex.id]?.[slot.index] ?? {}));
     this.handles = [...kept, ...started];
   }
 
@@ -70,11 +73,11 @@ export class Deployment {
       help: 'Bytes in a channel that its consumer has not released yet.',
       type: 'gauge',
       labels: { ...labels, channel: `${edge.edge.from}[${from}]->${edge.edge.to}[${to}]`, exchange: edge.edge.exchange.kind },
-      value: ringUsedBytes(memory),
+      value: usedBytes(memory),
     }));
   }
 
-  #start(pool: ThreadPool, request: DeploymentRequest, slot: Slot, slots: readonly (readonly Slot[])[], restored: ReturnType<typeof dealState>[number]): SubtaskHandle {
+  #start(pool: ThreadPool, request: DeploymentRequest, slot: Slot, restored: ReturnType<typeof dealState>[number]): SubtaskHandle {
     const { port1, port2 } = new MessageChannel();
     const metrics = new SharedArrayBuffer(metricsBlockBytes);
     const handle = new SubtaskHandle(slot.vertex, slot.index, port1, metrics, request.onMessage);
@@ -84,8 +87,8 @@ export class Deployment {
       index: slot.index,
       attempt: request.attempt,
       isRestored: request.restored !== undefined,
-      inputs: this.#inputs(request.plan, slot, slots),
-      outputs: this.#outputs(request.plan, slot, slots),
+      inputs: this.#inputs(request.plan, slot),
+      outputs: this.#outputs(request.plan, slot),
       doorbell: slot.doorbell,
       metrics,
       restored,
@@ -101,23 +104,23 @@ export class Deployment {
     return handle;
   }
 
-  #inputs(plan: JobGraph, { vertex, index }: Slot, slots: readonly (readonly Slot[])[]): InputChannel[] {
+  #inputs(plan: JobGraph, { vertex, index }: Slot): InputChannel[] {
     return plan.edges
       .filter((edge) => edge.to === vertex.id)
       .flatMap((edge): InputChannel[] => {
         const rings = this.#rings.filter((ring) => ring.edge === edge && ring.to === index);
         // The upstream vertex has ended and was left alone: its end is all that will come.
-        if (rings.length === 0) return [{ edge: edge.id, from: -1, ring: undefined, producerBell: undefined }];
-        return rings.map(({ from, memory }) => ({ edge: edge.id, from, ring: memory, producerBell: slots[edge.from]?.[from]?.doorbell }));
+        if (rings.length === 0) return [{ edge: edge.id, from: -1, ring: undefined }];
+        return rings.map(({ from, memory }) => ({ edge: edge.id, from, ring: memory }));
       });
   }
 
-  #outputs(plan: JobGraph, { vertex, index }: Slot, slots: readonly (readonly Slot[])[]): OutputEdge[] {
+  #outputs(plan: JobGraph, { vertex, index }: Slot): OutputEdge[] {
     return plan.edges
       .filter((edge) => edge.from === vertex.id)
       .map((edge) => ({
         edge: edge.id,
-        targets: this.#rings.filter((ring) => ring.edge === edge && ring.from === index).map(({ to, memory }) => ({ ring: memory, consumerBell: (slots[edge.to]?.[to] as Slot).doorbell })),
+        targets: this.#rings.filter((ring) => ring.edge === edge && ring.from === index).map(({ memory }) => memory),
       }));
   }
 }
@@ -142,16 +145,25 @@ export function keptSubtasks(handles: readonly SubtaskHandle[], plan: JobGraph):
 /** Room for control frames is all that a control exchange needs. */
 const controlRingBytes = 64 * 1024;
 
-function ringsOf(edge: JobEdge, plan: JobGraph, channelBytes: number): Ring[] {
+function ringsOf(edge: JobEdge, slots: readonly (readonly Slot[])[], channelBytes: number): Ring[] {
   const { kind } = edge.edge.exchange;
-  const producers = (plan.vertices[edge.from] as JobVertex).parallelism;
-  const consumers = (plan.vertices[edge.to] as JobVertex).parallelism;
-  const bytes = kind === 'control' ? controlRingBytes : channelBytes;
   const rings: Ring[] = [];
-  for (let from = 0; from < producers; from++) {
-    for (let to = 0; to < consumers; to++) {
-      if (kind !== 'forward' || from === to) rings.push({ edge, from, to, memory: createRingMemory(bytes) });
+  for (const producer of slots[edge.from] as readonly Slot[]) {
+    for (const consumer of slots[edge.to] as readonly Slot[]) {
+      if (kind === 'forward' && producer.index !== consumer.index) continue;
+      const memory = createRing({
+        capacityBytes: kind === 'control' ? controlRingBytes : channelBytes,
+        producerBell: producer.doorbell,
+        consumerBell: consumer.doorbell,
+      });
+      rings.push({ edge, from: producer.index, to: consumer.index, memory });
     }
   }
   return rings;
+}
+
+/** As anybody may see it, who neither reads nor writes. */
+function usedBytes({ buffer }: RingMemory): number {
+  const cells = new Int32Array(buffer);
+  return ((Atomics.load(cells, writtenCell) - Atomics.load(cells, releasedCell)) | 0) * unitBytes;
 }

@@ -127,7 +127,8 @@ export class HashExchange extends ExchangeWriter {
     const parts = this.#partition(batch);
     for (let target = 0; target < parts.length; target++) {
       const part = parts[target];
-      if (part !== undefined && part.length > 0) this.#gather(target, this.columns === undefined || part.schema === undefined ? part : part.select(this.columns));
+      if (part !== undefined && part.length > 0)
+        this.#gather(target, this.columns === undefined || part.schema === undefined ? part : part.select(this.columns));
     }
   }
 
@@ -159,4 +160,3 @@ export interface HashExchangeOptions {
   readonly batchRows: number;
   readonly flushIntervalMs: number;
 }
-

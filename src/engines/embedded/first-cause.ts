@@ -18,7 +18,10 @@ export class FirstCause {
   /** @param atMs when it was raised, on the machine's clock */
   add(failure: MillraceError | EncodedError, atMs: number): void {
     const error = failure instanceof Error ? failure : decodeError(failure);
-    const replaces = this.#cause === undefined || (echoes.has(this.#cause.code) && !echoes.has(error.code)) || (atMs < this.#atMs && echoes.has(this.#cause.code) === echoes.has(error.code));
+    const replaces =
+      this.#cause === undefined ||
+      (echoes.has(this.#cause.code) && !echoes.has(error.code)) ||
+      (atMs < this.#atMs && echoes.has(this.#cause.code) === echoes.has(error.code));
     if (!replaces) return;
     this.#atMs = atMs;
     this.#cause = error;

@@ -47,4 +47,3 @@ async function packageImport(build: PluginBuild, { path, importer, resolveDir, k
   const isPackage = found.path.includes(`${sep}node_modules${sep}`);
   return isPackage ? { path, external: true } : { path: found.path };
 }
-

@@ -112,7 +112,8 @@ export class JobRun implements RunningJob {
   async #scale(operatorOrRole: string, parallelism: number): Promise<void> {
     const override = checkScale(this.#submission.graph, operatorOrRole, parallelism, this.#submission.keyGroups);
     await Promise.race([this.#whenRunning.promise, this.#broken.promise]);
-    if (this.#ending || this.#state !== 'running') throw new MillraceError('CUT_FAILED', `job ${this.name} is ${this.#state}: only a running job can be scaled`);
+    if (this.#ending || this.#state !== 'running')
+      throw new MillraceError('CUT_FAILED', `job ${this.name} is ${this.#state}: only a running job can be scaled`);
     const overrides = { ...this.#overrides, ...override };
     const plan = planJob(this.#submission.graph, { parallelism: this.#submission.parallelism, keyGroups: this.#submission.keyGroups, overrides });
     checkSlots(plan, this.#options.maxThreads);
@@ -135,7 +136,9 @@ export class JobRun implements RunningJob {
       handle.post({ type: 'close' });
     }
     const deadline = { ms: this.#options.cancelTimeoutMs, what: `redeployment of job ${this.name}: closing ${leaving.map(({ name }) => name).join(', ')}` };
-    await withDeadline(Promise.all(leaving.map((handle) => handle.whenClosed)), deadline).catch((thrown: unknown) => this.#fail(MillraceError.from(thrown), Date.now()));
+    await withDeadline(Promise.all(leaving.map((handle) => handle.whenClosed)), deadline).catch((thrown: unknown) =>
+      this.#fail(MillraceError.from(thrown), Date.now()),
+    );
     if (this.#ending) return;
     this.#statistics.keep(this.metrics());
     this.#attempt++;
@@ -186,7 +189,13 @@ export class JobRun implements RunningJob {
     const { startTimeoutMs } = this.#options;
     const cancel = systemClock.after(startTimeoutMs, () => {
       const late = this.#deployment.handles.filter((handle) => !handle.running).map(({ name }) => name);
-      this.#fail(new MillraceError('DEADLINE_EXCEEDED', `job ${this.name}: not opened within ${startTimeoutMs} ms: ${late.join(', ')}; raise the engine's startTimeoutMs if they need longer`), Date.now());
+      this.#fail(
+        new MillraceError(
+          'DEADLINE_EXCEEDED',
+          `job ${this.name}: not opened within ${startTimeoutMs} ms: ${late.join(', ')}; raise the engine's startTimeoutMs if they need longer`,
+        ),
+        Date.now(),
+      );
     });
     void this.#whenRunning.promise.then(cancel);
   }

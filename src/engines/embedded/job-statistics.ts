@@ -10,7 +10,13 @@ interface Reading {
 
 const windowMs = 5_000;
 const intervalMs = 1_000;
-const builtIn: ReadonlySet<string> = new Set(['millrace_records_in_total', 'millrace_records_out_total', 'millrace_batches_in_total', 'millrace_batches_out_total', 'millrace_watermark_seconds']);
+const builtIn: ReadonlySet<string> = new Set([
+  'millrace_records_in_total',
+  'millrace_records_out_total',
+  'millrace_batches_in_total',
+  'millrace_batches_out_total',
+  'millrace_watermark_seconds',
+]);
 
 /** Turns metrics into what `status` shows: totals over all attempts, rates and shares over the last seconds. */
 export class JobStatistics {

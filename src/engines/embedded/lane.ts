@@ -58,8 +58,12 @@ export class Lane {
 
   #tooLarge(bytes: number): MillraceError {
     const limit = this.#writer.maxPayloadBytes;
-    return new MillraceError('RECORD_TOO_LARGE', `a record takes ${bytes} bytes on a channel that carries at most ${limit}; raise the engine's channelBytes (or make the record smaller)`, {
-      details: { bytes, limitBytes: limit },
-    });
+    return new MillraceError(
+      'RECORD_TOO_LARGE',
+      `a record takes ${bytes} bytes on a channel that carries at most ${limit}; raise the engine's channelBytes (or make the record smaller)`,
+      {
+        details: { bytes, limitBytes: limit },
+      },
+    );
   }
 }

@@ -77,7 +77,13 @@ class Slot implements Counter, Gauge, Histogram {
 
 /** Reads the current value of a metric out of its block. */
 export function readMetric(values: Float64Array, entry: MetricEntry, labels: Readonly<Record<string, string>>): MetricSample {
-  const base = { name: `millrace_${entry.name}`, help: entry.help, type: entry.type, labels: { ...labels, ...entry.labels }, value: values[entry.at] as number };
+  const base = {
+    name: `millrace_${entry.name}`,
+    help: entry.help,
+    type: entry.type,
+    labels: { ...labels, ...entry.labels },
+    value: values[entry.at] as number,
+  };
   if (entry.buckets === undefined) return base;
   let count = 0;
   const buckets = [...entry.buckets, Infinity].map((le, i) => {

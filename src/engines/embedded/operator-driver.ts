@@ -56,7 +56,7 @@ export class OperatorDriver {
     this.outputs = outputs;
     this.#recordsIn = metrics.counter('records_in_total', 'Records that the operator received.');
     this.#batchesIn = metrics.counter('batches_in_total', 'Record batches that the operator received.');
-    this.#subtask = node.create() as AnySubtask;
+    this.#subtask = node.create();
   }
 
   get makesRecords(): boolean {

@@ -3,8 +3,16 @@ import { resolveOptions } from '../../core/options.js';
 
 const schema = z.strictObject({
   maxThreads: z.int().min(1).max(1024).default(64),
-  channelBytes: z.int().min(64 * 1024).max(1 << 30).default(4 * 1024 * 1024),
-  batchRows: z.int().min(1).max(1 << 20).default(1024),
+  channelBytes: z
+    .int()
+    .min(64 * 1024)
+    .max(1 << 30)
+    .default(4 * 1024 * 1024),
+  batchRows: z
+    .int()
+    .min(1)
+    .max(1 << 20)
+    .default(1024),
   flushIntervalMs: z.number().min(0).max(10_000).default(5),
   cutTimeoutMs: z.number().min(1).default(60_000),
   startTimeoutMs: z.number().min(1).default(120_000),

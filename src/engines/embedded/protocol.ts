@@ -1,5 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { EncodedError, LogRecord } from '../../core/index.js';
+import type { DoorbellMemory } from '../../memory/doorbell.js';
+import type { RingMemory } from '../../memory/ring-memory.js';
 import type { StateChunk } from '../../stream/subtask.js';
 import type { GraphDescription } from '../../stream/planner/index.js';
 import type { ResolvedEmbeddedEngineOptions } from './options.js';
@@ -15,7 +17,7 @@ export interface SubtaskTask {
   readonly inputs: readonly InputChannel[];
   readonly outputs: readonly OutputEdge[];
   /** Of this subtask. */
-  readonly doorbell: SharedArrayBuffer;
+  readonly doorbell: DoorbellMemory;
   readonly metrics: SharedArrayBuffer;
   /** State by operator uid; this subtask's share. */
   readonly restored: Readonly<Record<string, readonly StateChunk[]>>;
@@ -44,14 +46,13 @@ export interface InputChannel {
   /** Upstream subtask. */
   readonly from: number;
   /** undefined: the upstream subtask has ended already. */
-  readonly ring: SharedArrayBuffer | undefined;
-  readonly producerBell: SharedArrayBuffer | undefined;
+  readonly ring: RingMemory | undefined;
 }
 
 export interface OutputEdge {
   readonly edge: number;
   /** In order of downstream subtask; for a forward exchange just one. */
-  readonly targets: readonly { readonly ring: SharedArrayBuffer; readonly consumerBell: SharedArrayBuffer }[];
+  readonly targets: readonly RingMemory[];
 }
 
 /** State of one chain at a cut, by operator uid. */

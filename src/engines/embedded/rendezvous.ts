@@ -43,7 +43,9 @@ export class RendezvousClient implements Rendezvous {
     return new Promise((resolve, reject) => {
       const cancel = this.#clock.after(deadlineMs, () => {
         this.#requests.delete(request);
-        reject(new MillraceError('DEADLINE_EXCEEDED', `rendezvous: nobody published '${key}' within ${deadlineMs} ms`, { details: { key, limitMs: deadlineMs } }));
+        reject(
+          new MillraceError('DEADLINE_EXCEEDED', `rendezvous: nobody published '${key}' within ${deadlineMs} ms`, { details: { key, limitMs: deadlineMs } }),
+        );
       });
       this.#requests.set(request, (value) => {
         cancel();

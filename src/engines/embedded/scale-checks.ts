@@ -25,7 +25,11 @@ export function checkSlots(plan: JobGraph, maxThreads: number): void {
   if (needed <= maxThreads) return;
   const most = [...plan.vertices].sort((a, b) => b.parallelism - a.parallelism).slice(0, 3);
   const largest = most.map((vertex) => `${vertex.name} x ${vertex.parallelism}`).join('; ');
-  throw new MillraceError('RESOURCE_EXHAUSTED', `the job needs ${needed} threads, one per subtask, and this host may use ${maxThreads}; lower the parallelism (largest: ${largest}) or raise the engine's maxThreads`, {
-    details: { needed, limit: maxThreads },
-  });
+  throw new MillraceError(
+    'RESOURCE_EXHAUSTED',
+    `the job needs ${needed} threads, one per subtask, and this host may use ${maxThreads}; lower the parallelism (largest: ${largest}) or raise the engine's maxThreads`,
+    {
+      details: { needed, limit: maxThreads },
+    },
+  );
 }

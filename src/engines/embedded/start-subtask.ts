@@ -1,5 +1,5 @@
 import { MillraceError, systemClock } from '../../core/index.js';
-import { Doorbell } from './plain-ring.js';
+import { attachDoorbell } from '../../memory/doorbell.js';
 import type { JobGraph, JobVertex } from '../../stream/job-graph.js';
 import { Chain } from './chain.js';
 import { createExchange, createGateChannel } from './channels.js';
@@ -16,22 +16,38 @@ import { operatorLabels, subtaskContext } from './subtask-context.js';
 import { SubtaskRunner } from './subtask-runner.js';
 
 /** Puts one subtask together: its operators, routes between them, channels in and out, and the loop. */
-export function startSubtask(task: SubtaskTask, graph: JobGraph, post: (message: FromSubtask, transfer?: readonly ArrayBuffer[]) => void): { readonly runner: SubtaskRunner; readonly open: () => Promise<boolean> } {
+export function startSubtask(
+  task: SubtaskTask,
+  graph: JobGraph,
+  post: (message: FromSubtask, transfer?: readonly ArrayBuffer[]) => void,
+): { readonly runner: SubtaskRunner; readonly open: () => Promise<boolean> } {
   const vertex = graph.vertices[task.vertex] as JobVertex;
-  const doorbell = new Doorbell(task.doorbell);
+  const doorbell = attachDoorbell(task.doorbell);
   const metrics = new MetricsBlock(task.metrics, (metric) => post({ type: 'metric', metric }));
   const abort = new AbortController();
   const rendezvous = new RendezvousClient(post, systemClock);
   const runner: SubtaskRunner = new SubtaskRunner();
   const chain = new Chain(vertex.operators.length, runner);
-  const exchanges = new Map<number, ExchangeWriter>(task.outputs.map((output) => [output.edge, createExchange(output, graph, task, doorbell)]));
+  const exchanges = new Map<number, ExchangeWriter>(task.outputs.map((output) => [output.edge, createExchange(output, graph, task)]));
   const drivers = createDrivers(task, graph, chain, exchanges, metrics);
   const gate = new InputGate(
-    task.inputs.map((input) => createGateChannel(input, graph, doorbell)),
+    task.inputs.map((input) => createGateChannel(input, graph)),
     (item) => runner.deliver(item),
   );
   const time = new LoopClock(metrics.group({ chain: vertex.name }));
-  runner.attach({ index: task.index, parallelism: vertex.parallelism, chain, drivers, gate, exchanges: [...exchanges.values()], doorbell, time, post, abort, rendezvous });
+  runner.attach({
+    index: task.index,
+    parallelism: vertex.parallelism,
+    chain,
+    drivers,
+    gate,
+    exchanges: [...exchanges.values()],
+    doorbell,
+    time,
+    post,
+    abort,
+    rendezvous,
+  });
 
   const parallelismOf = (uid: string): number => {
     const found = graph.vertices.find(({ operators }) => operators.some((node) => node.uid === uid));
@@ -47,7 +63,13 @@ export function startSubtask(task: SubtaskTask, graph: JobGraph, post: (message:
 }
 
 /** From the last operator to the head, so that each one's outputs are there before it. */
-function createDrivers(task: SubtaskTask, graph: JobGraph, chain: Chain, exchanges: ReadonlyMap<number, ExchangeWriter>, metrics: MetricsBlock): OperatorDriver[] {
+function createDrivers(
+  task: SubtaskTask,
+  graph: JobGraph,
+  chain: Chain,
+  exchanges: ReadonlyMap<number, ExchangeWriter>,
+  metrics: MetricsBlock,
+): OperatorDriver[] {
   const vertex = graph.vertices[task.vertex] as JobVertex;
   const drivers = new Map<number, OperatorDriver>();
   for (const node of [...vertex.operators].reverse()) {

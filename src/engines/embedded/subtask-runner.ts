@@ -173,22 +173,27 @@ export class SubtaskRunner implements ChainEvents {
     const { chain, doorbell, time, gate } = this.#parts;
     if (!this.#closing) gate.start();
     let yieldedAt = time.start();
+    // Reading the epoch arms the bell, and an armed bell costs every producer a wake-up: only who found nothing reads it,
+    // looks once more, and then sleeps.
+    let seen: number | undefined;
     while (!this.#closing && !this.#isDone()) {
-      const seen = doorbell.epoch;
       const worked = this.#step();
       if (this.#finalState !== undefined && !this.#endPosted && !this.#held()) await this.#postEnd(this.#finalState);
       const now = time.lap('busy');
-      if (worked && now - yieldedAt < yieldEveryMs) continue;
       if (worked) {
+        seen = undefined;
+        if (now - yieldedAt < yieldEveryMs) continue;
         await new Promise((resolve) => setImmediate(resolve));
         yieldedAt = performance.now();
-        continue;
+      } else if (seen === undefined) {
+        seen = doorbell.epoch;
+      } else if (!this.#closing && !this.#isDone()) {
+        this.#asleep = true;
+        await doorbell.wait(seen, this.#sleepMs(now));
+        this.#asleep = false;
+        seen = undefined;
+        yieldedAt = time.lap(this.#held() ? 'backpressured' : chain.busy ? 'busy' : 'idle');
       }
-      if (this.#closing || this.#isDone()) break;
-      this.#asleep = true;
-      await doorbell.wait(seen, this.#sleepMs(now));
-      this.#asleep = false;
-      yieldedAt = time.lap(this.#held() ? 'backpressured' : chain.busy ? 'busy' : 'idle');
     }
   }
 

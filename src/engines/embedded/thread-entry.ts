@@ -18,7 +18,8 @@ process.on('unhandledRejection', (error) => onStray?.(error));
 export default async function runSubtask(task: SubtaskTask): Promise<void> {
   const { port } = task;
   const post = (message: FromSubtask, transfer: readonly ArrayBuffer[] = []): void => port.postMessage(message, transfer);
-  const failed = (error: unknown): void => post({ type: 'failed', atMs: performance.timeOrigin + performance.now(), error: encodeError(error, 'USER_FUNCTION') });
+  const failed = (error: unknown): void =>
+    post({ type: 'failed', atMs: performance.timeOrigin + performance.now(), error: encodeError(error, 'USER_FUNCTION') });
   onStray = failed;
   // Messages may come before the subtask is there: the handler queues them until then.
   const early: ToSubtask[] = [];
@@ -52,7 +53,10 @@ async function planned(task: SubtaskTask): Promise<JobGraph> {
   const graph = planJob(buildGraph(definition, job.params), { parallelism: job.parallelism, keyGroups: job.keyGroups, overrides: job.overrides });
   if (graph.fingerprint !== job.fingerprint) {
     const difference = formatGraphDifference(job.description, graph) ?? 'the plans differ';
-    throw new MillraceError('GRAPH_DIFFERS', `job ${job.name}: a thread built another graph than the first one: ${difference}; build() must not use clocks, random numbers or anything that changes between calls`);
+    throw new MillraceError(
+      'GRAPH_DIFFERS',
+      `job ${job.name}: a thread built another graph than the first one: ${difference}; build() must not use clocks, random numbers or anything that changes between calls`,
+    );
   }
   return (cached = { key, graph }).graph;
 }

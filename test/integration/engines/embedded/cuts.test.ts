@@ -21,7 +21,11 @@ function assertExact(rows: readonly Counted[], count: number, keys: number): voi
   const byKey = new Map<string, number[]>();
   for (const { key, count: counted } of rows) byKey.set(key, [...(byKey.get(key) ?? []), counted]);
   assert.equal(byKey.size, keys);
-  for (const counts of byKey.values()) assert.deepEqual(counts.sort((a, b) => a - b), Array.from({ length: counts.length }, (_, i) => i + 1));
+  for (const counts of byKey.values())
+    assert.deepEqual(
+      counts.sort((a, b) => a - b),
+      Array.from({ length: counts.length }, (_, i) => i + 1),
+    );
 }
 
 async function progress(started: Started, batches: number): Promise<void> {
@@ -30,7 +34,15 @@ async function progress(started: Started, batches: number): Promise<void> {
 }
 
 test('scaling a keyed operator 1 -> 3 -> 2 under load moves its state by key group and uses each record once', async () => {
-  const started = await startPipeline({ numbers, sourceParallelism: 2, exchange: 'hash', middle: 'count', middleParallelism: 1, sinkParallelism: 2, sinkExchange: 'rebalance' });
+  const started = await startPipeline({
+    numbers,
+    sourceParallelism: 2,
+    exchange: 'hash',
+    middle: 'count',
+    middleParallelism: 1,
+    sinkParallelism: 2,
+    sinkExchange: 'rebalance',
+  });
   await progress(started, 20);
   await started.job.scale('middle', 3);
   assert.equal(started.job.status().operators.find(({ uid }) => uid === 'middle')?.parallelism, 3);
@@ -57,7 +69,14 @@ test('scaling a source moves its splits', async () => {
 
 test('a cut goes on where some source subtasks have ended', async () => {
   // One split only: subtasks 1 and 2 end at once.
-  const started = await startPipeline({ numbers: { ...numbers, splits: 1, count: 20_000 }, sourceParallelism: 3, exchange: 'hash', middle: 'count', middleParallelism: 1, sinkParallelism: 1 });
+  const started = await startPipeline({
+    numbers: { ...numbers, splits: 1, count: 20_000 },
+    sourceParallelism: 3,
+    exchange: 'hash',
+    middle: 'count',
+    middleParallelism: 1,
+    sinkParallelism: 1,
+  });
   await progress(started, 20);
   await started.job.scale('middle', 2);
   await progress(started, 20);
@@ -81,7 +100,10 @@ test('a cut waits for a slow channel and holds the fast one', async () => {
   const counts = started.values<number>('sink', 'input');
   assert.equal(counts.filter((input) => input === 1).length, 20);
   const leftRows = started.values<Row[]>('sink', 'rows').flat().length - 400;
-  assert.equal(leftRows, started.values<number>('left', 'read').reduce((sum, rows) => sum + rows, 0));
+  assert.equal(
+    leftRows,
+    started.values<number>('left', 'read').reduce((sum, rows) => sum + rows, 0),
+  );
 });
 
 test('a cut that is not answered in time fails naming the subtask, and the job runs on as before', async () => {
@@ -114,7 +136,10 @@ test('roles are found by role name and scaled without losing a record', async ()
   await started.until(() => started.values('sink', 'rows').length > 50);
   await started.job.scale('worker', 3);
   await started.job.finished;
-  const numbersSunk = started.values<Row[]>('sink', 'rows').flat().map(({ n }) => n);
+  const numbersSunk = started
+    .values<Row[]>('sink', 'rows')
+    .flat()
+    .map(({ n }) => n);
   assert.equal(numbersSunk.length, 2000);
   assert.equal(new Set(numbersSunk).size, 2000);
   assert.deepEqual(started.values('worker', 'found'), ['address-0', 'address-0', 'address-1', 'address-1', 'address-1']);

@@ -71,7 +71,13 @@ test('a control exchange carries watermarks and ends but no records, and roles e
 });
 
 test('watermarks of several channels merge to their minimum and rise to Infinity at the end', async () => {
-  const started = await startPipeline({ numbers: { ...numbers, splits: 2, watermarks: true }, sourceParallelism: 2, exchange: 'rebalance', middleParallelism: 1, sinkParallelism: 1 });
+  const started = await startPipeline({
+    numbers: { ...numbers, splits: 2, watermarks: true },
+    sourceParallelism: 2,
+    exchange: 'rebalance',
+    middleParallelism: 1,
+    sinkParallelism: 1,
+  });
   await started.job.finished;
   const watermarks = started.values<number>('sink', 'watermark');
   assert.ok(watermarks.length > 10);

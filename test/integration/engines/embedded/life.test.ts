@@ -21,7 +21,10 @@ test('a bounded job ends with a last cut, commits, and closes drained', async ()
 
 test('a slow sink holds the source back', async () => {
   // Four batches fit a channel; nothing else may pile up between source and sink.
-  const started = await startPipeline({ numbers: { ...numbers, batchRows: 500 }, exchange: 'rebalance', sinkPauseMs: 5 }, { engine: { channelBytes: 64 * 1024 } });
+  const started = await startPipeline(
+    { numbers: { ...numbers, batchRows: 500 }, exchange: 'rebalance', sinkPauseMs: 5 },
+    { engine: { channelBytes: 64 * 1024 } },
+  );
   await started.until(() => {
     const ahead = started.values('numbers', 'read').length - started.values('sink', 'rows').length;
     assert.ok(ahead <= 12, `the source is ${ahead} batches ahead`);

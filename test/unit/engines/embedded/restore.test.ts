@@ -14,7 +14,11 @@ test('every chunk goes to exactly one subtask: key groups to their owner, others
   fc.assert(
     fc.property(fc.array(fc.integer({ min: -1, max: 127 })), fc.integer({ min: 1, max: 20 }), (groups, parallelism) => {
       const chunks = groups.map((keyGroup, i) => ({ keyGroup, bytes: Uint8Array.of(i) }));
-      const shares = dealState(mergeStates([{ a: chunks.slice(0, 3) }, { a: chunks.slice(3), other: [{ keyGroup: -1, bytes: new Uint8Array() }] }]), vertexOf(['a', 'b'], parallelism), 128);
+      const shares = dealState(
+        mergeStates([{ a: chunks.slice(0, 3) }, { a: chunks.slice(3), other: [{ keyGroup: -1, bytes: new Uint8Array() }] }]),
+        vertexOf(['a', 'b'], parallelism),
+        128,
+      );
       assert.equal(shares.length, parallelism);
       const dealt = shares.flatMap((share) => share['a'] ?? []);
       assert.deepEqual(new Set(dealt), new Set(chunks));

@@ -11,7 +11,10 @@ export default defineJob({
       env.add<Row>({ kind: 'source', name, parallelism: 1, schema: undefined, create: () => new Numbers(JSON.parse(options) as NumbersOptions) });
     const left = source('left', params.left);
     const slowly = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, params.slowMs));
-    const right = source('right', params.right).transform<Row>({ kind: 'map', name: 'slow', schema: undefined, create: () => new Pass(params.slowMs > 0 ? slowly : undefined) }, { kind: 'rebalance' });
+    const right = source('right', params.right).transform<Row>(
+      { kind: 'map', name: 'slow', schema: undefined, create: () => new Pass(params.slowMs > 0 ? slowly : undefined) },
+      { kind: 'rebalance' },
+    );
     left.transform({ kind: 'sink', name: 'sink', parallelism: 1, schema: undefined, create: () => new Reporter() }, { kind: 'rebalance' }, [right.rebalance()]);
   },
 });

@@ -48,7 +48,14 @@ export default defineJob({
     const p = JSON.parse(params.pipeline) as Pipeline;
     const { middle = 'pass' } = p;
     env
-      .add<Row>({ kind: 'source', name: 'numbers', parallelism: p.sourceParallelism, schema: undefined, boundedness: 'bounded', create: () => new Numbers(p.numbers) })
+      .add<Row>({
+        kind: 'source',
+        name: 'numbers',
+        parallelism: p.sourceParallelism,
+        schema: undefined,
+        boundedness: 'bounded',
+        create: () => new Numbers(p.numbers),
+      })
       .transform<Row>(
         {
           kind: 'map',
@@ -60,6 +67,9 @@ export default defineJob({
         },
         exchanges[p.exchange ?? 'forward'],
       )
-      .transform({ kind: 'sink', name: 'sink', parallelism: p.sinkParallelism, schema: undefined, create: () => new Reporter(p.sinkPauseMs) }, exchanges[p.sinkExchange ?? 'forward']);
+      .transform(
+        { kind: 'sink', name: 'sink', parallelism: p.sinkParallelism, schema: undefined, create: () => new Reporter(p.sinkPauseMs) },
+        exchanges[p.sinkExchange ?? 'forward'],
+      );
   },
 });

@@ -108,8 +108,13 @@ export default defineJob({
       maxParallelism: 1,
       create: () => new Numbers({ count: 2000, splits: 1, batchRows: 20, keys: 7, watermarks: true, pauseMs: 1 }),
     });
-    const worker = numbers.transform<Row>({ kind: 'role', name: 'worker', role: 'worker', parallelism: 2, schema: undefined, sideOutputs: { control: undefined }, create: () => new Worker() }, { kind: 'rebalance' });
+    const worker = numbers.transform<Row>(
+      { kind: 'role', name: 'worker', role: 'worker', parallelism: 2, schema: undefined, sideOutputs: { control: undefined }, create: () => new Worker() },
+      { kind: 'rebalance' },
+    );
     worker.transform({ kind: 'sink', name: 'sink', parallelism: 1, schema: undefined, create: () => new Reporter() }, { kind: 'rebalance' });
-    worker.sideOutput('control').transform({ kind: 'role', name: 'shard', role: 'ps', parallelism: 2, schema: undefined, create: () => new Shard() }, { kind: 'control' });
+    worker
+      .sideOutput('control')
+      .transform({ kind: 'role', name: 'shard', role: 'ps', parallelism: 2, schema: undefined, create: () => new Shard() }, { kind: 'control' });
   },
 });

@@ -63,7 +63,8 @@ export class Numbers implements SourceSubtask {
     const split = this.#splits.filter(({ next }) => next < count).sort((a, b) => a.next - b.next)[0];
     if (split === undefined || this.options.idleSubtask === this.#context.index) return bounded === false ? { next: 'wait', afterMs: 50 } : { next: 'end' };
     const rows: Row[] = [];
-    for (; split.next < count && rows.length < batchRows; split.next += splits) rows.push({ key: `k${split.next % keys}`, n: split.next, subtask: this.#context.index });
+    for (; split.next < count && rows.length < batchRows; split.next += splits)
+      rows.push({ key: `k${split.next % keys}`, n: split.next, subtask: this.#context.index });
     this.#output.emit(batchOf(rows));
     this.#context.report('read', rows.length);
     if (this.options.watermarks === true) this.#output.emitWatermark((rows.at(-1) as Row).n);
