@@ -1,5 +1,5 @@
 import { t } from '../../../src/memory/schema.js';
-import { count, listState, max, mean, min, session, sliding, sum, tumbling, valueState } from '../../../src/stream/index.js';
+import { count, int32, listState, max, mean, min, session, sliding, sum, tumbling, valueState } from '../../../src/stream/index.js';
 import { each, rowsOf, type Event, type OperatorCase, type Output, type Row } from './operator-case.js';
 
 /** Rows by key, in order. */
@@ -243,7 +243,7 @@ const windowed: readonly OperatorCase[] = [
 ];
 
 /** Needs columns, so there is no row path. */
-export const summarizeCase: OperatorCase = {
+const summarizeCase: OperatorCase = {
   method: 'WindowedStream.summarize',
   what: 'every summary, over tumbling windows',
   build: (input) =>
@@ -260,6 +260,42 @@ export const summarizeCase: OperatorCase = {
         time: end - 1,
       };
     }),
+};
+
+const perRecord: readonly OperatorCase[] = [
+  {
+    method: 'DataStream.map',
+    what: 'with a schema',
+    build: (input) => input.map({ key: t.string(), double: t.int32(), part: t.nullable(t.int32()) }, ({ key, value, part }) => ({ key, double: value * 2, part })),
+    plain: each(({ key, value, part }) => [{ key, double: value * 2, part }]),
+  },
+  { method: 'DataStream.map', what: 'to objects', build: (input) => input.map(({ key, note }) => ({ key, note })), plain: each(({ key, note }) => [{ key, note }]) },
+  {
+    method: 'DataStream.map',
+    what: 'failing records to the dead letters',
+    build: (input) => input.map({ value: t.int32() }, refuseNegative, { onError: 'deadLetter' }),
+    plain: each(({ value }) => (value < 0 ? [] : [{ value }])),
+  },
+  {
+    method: 'DataStream.flatMap',
+    what: 'none, one or two records of one',
+    build: (input) => input.flatMap({ value: t.int32() }, ({ value }) => (value < 0 ? [] : value === 0 ? [{ value }] : [{ value }, { value: -value }])),
+    plain: each(({ value }) => (value < 0 ? [] : value === 0 ? [{ value }] : [{ value }, { value: -value }])),
+  },
+  { method: 'DataStream.filter', what: 'by a nullable column', build: (input) => input.filter(({ part }) => part !== null && part > 0), plain: each((row) => (row.part !== null && row.part > 0 ? [row] : [])) },
+];
+
+function refuseNegative({ value }: Row): { value: number } {
+  if (value < 0) throw new Error('negative');
+  return { value };
+}
+
+/** Needs columns, so there is no row path. */
+const withCase: OperatorCase = {
+  method: 'DataStream.with',
+  what: 'a column added and one replaced',
+  build: (input) => input.select('key', 'value').with({ half: int32(({ value }) => Math.trunc(value / 2)), value: int32(({ value }) => value + 1) }),
+  plain: each(({ key, value }) => [{ key, value: value + 1, half: Math.trunc(value / 2) }]),
 };
 
 const exchanges: readonly OperatorCase[] = [
@@ -286,4 +322,7 @@ const exchanges: readonly OperatorCase[] = [
   },
 ];
 
-export const cases: readonly OperatorCase[] = [...exchanges, ...keyed, ...windowed, summarizeCase];
+/** Methods that need a schema: their cases have no row path. */
+export const columnsOnly: ReadonlySet<string> = new Set(['DataStream.with', 'WindowedStream.summarize']);
+
+export const cases: readonly OperatorCase[] = [...perRecord, withCase, ...exchanges, ...keyed, ...windowed, summarizeCase];

@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { DataStream, KeyedStream, WindowedStream } from '../../../src/stream/index.js';
-import { cases } from './cases.js';
+import { cases, columnsOnly } from './cases.js';
 import { harnessRunner, type OperatorRunner } from './harness-runner.js';
 import { events, shown, type OperatorCase, type PlainInput } from './operator-case.js';
 
@@ -57,7 +57,7 @@ describe('every operator', () => {
 
   for (const runner of runners) {
     for (const testCase of cases) {
-      const paths = testCase.method === 'WindowedStream.summarize' ? (['columns'] as const) : (['columns', 'rows'] as const);
+      const paths = columnsOnly.has(testCase.method) ? (['columns'] as const) : (['columns', 'rows'] as const);
       for (const path of paths) {
         it(`${testCase.method} (${testCase.what}), ${path}, on the ${runner.name}: equals plain code at parallelism 1 and 3, with and without a cut`, () => conforms(runner, testCase, path));
       }
