@@ -30,7 +30,7 @@ export async function pythonJudge(): Promise<Judge> {
   const version = pythonVersion();
   if (version === undefined || !pythonVersions.includes(version)) {
     const skip = `Python TensorFlow ${wheel.version} judges only with Python ${pythonVersions.join(', ')}; found ${version ?? 'none'}`;
-    if (process.env['CI'] !== undefined) throw new Error(skip);
+    if (process.env['CI'] === 'true') throw new Error(skip);
     return { skip };
   }
   const folder = join(cacheDir, `python-${version}-tensorflow-${wheel.version}`);
