@@ -1,0 +1,83 @@
+import type { Command } from 'commander';
+import { MillraceError } from '../../core/index.js';
+import { ControlClient } from '../control/control-client.js';
+import { JobDirectory, type JobEntry } from '../control/directory.js';
+import { readEnvironment } from '../environment.js';
+import type { CommandIo } from '../program.js';
+import { formatDuration, formatHeading, formatHighlights, formatOperators } from '../view/format.js';
+import { collectCounts } from './parse.js';
+
+interface JsonFlag {
+  readonly json?: true;
+}
+
+/** The commands that reach a running job: status, scale, stop, cancel. */
+export function addJobCommands(program: Command, io: CommandIo): void {
+  const directory = (): JobDirectory => new JobDirectory(readEnvironment().runtimeDir);
+  const print = (json: boolean, value: unknown, lines: readonly string[]): void => {
+    io.stdout.write(json ? `${JSON.stringify(value)}\n` : `${lines.join('\n')}\n`);
+  };
+
+  program
+    .command('status')
+    .description('show running jobs, or one job in full')
+    .argument('[job]', 'name or id')
+    .option('--json', 'JSON')
+    .action(async (nameOrId: string | undefined, { json }: JsonFlag) => {
+      const entries = nameOrId === undefined ? directory().list() : [directory().find(nameOrId)];
+      const statuses = await Promise.all(entries.map((entry) => new ControlClient(entry).status()));
+      const width = Math.max(60, io.stdout.columns || 100);
+      const lines = statuses.flatMap((status, i) => [
+        formatHeading(status, Date.now()),
+        ...formatOperators(status.operators, width),
+        ...formatHighlights(status.operators),
+        ...(entries[i]!.metricsUrl === undefined ? [] : [`metrics ${entries[i]!.metricsUrl}`]),
+        '',
+      ]);
+      print(json === true, nameOrId === undefined ? statuses : statuses[0], lines.length === 0 ? ['no job is running'] : lines.slice(0, -1));
+    });
+
+  program
+    .command('scale')
+    .description('change the parallelism of a role or operator of a running job, e.g. millrace scale worker=4')
+    .argument('<name=n...>', 'role or operator uid, and its new parallelism')
+    .option('-j, --job <job>', 'name or id; not needed where one job runs')
+    .option('--json', 'JSON')
+    .action(async (pairs: string[], { job, json }: JsonFlag & { readonly job?: string }) => {
+      const targets = pairs.reduce<Readonly<Record<string, number>>>((before, pair) => collectCounts(pair, before), {});
+      const entry = directory().find(job);
+      const client = new ControlClient(entry);
+      for (const [target, parallelism] of Object.entries(targets)) {
+        const startedMs = performance.now();
+        await client.scale(target, parallelism);
+        const tookMs = Math.round(performance.now() - startedMs);
+        print(json === true, { job: entry.name, id: entry.id, target, parallelism, tookMs }, [`${entry.name}: ${target} now has ${parallelism} subtasks (${formatDuration(tookMs)})`]);
+      }
+    });
+
+  program
+    .command('stop')
+    .description('drain a running job: sources stop, what was read is processed, sinks commit')
+    .argument('[job]', 'name or id; not needed where one job runs')
+    .option('--json', 'JSON')
+    .action(async (nameOrId: string | undefined, { json }: JsonFlag) => {
+      const summary = await reach(directory().find(nameOrId)).stop();
+      print(json === true, summary, [`${summary.name} ${summary.state} after ${formatDuration(summary.durationMs)}`]);
+    });
+
+  program
+    .command('cancel')
+    .description('end a running job at once')
+    .argument('[job]', 'name or id; not needed where one job runs')
+    .option('--json', 'JSON')
+    .action(async (nameOrId: string | undefined, { json }: JsonFlag) => {
+      const entry = directory().find(nameOrId);
+      await reach(entry).cancel();
+      print(json === true, { job: entry.name, id: entry.id, state: 'cancelled' }, [`${entry.name} cancelled`]);
+    });
+}
+
+function reach(entry: JobEntry): ControlClient {
+  if (entry.pid === process.pid) throw new MillraceError('INTERNAL', 'a job cannot control itself through its socket');
+  return new ControlClient(entry);
+}

@@ -1,0 +1,64 @@
+import { availableParallelism } from 'node:os';
+import type { Command } from 'commander';
+import { MillraceError } from '../../core/index.js';
+import { readEnvironment } from '../environment.js';
+import { describeParams } from '../job-params.js';
+import { markShown, type CommandIo } from '../program.js';
+import { runJob } from '../run-job.js';
+import { jsonView } from '../view/json-view.js';
+import { liveView } from '../view/live-view.js';
+import { plainView } from '../view/plain-view.js';
+import type { RunView } from '../view/run-view.js';
+import { collectCounts, collectPairs, parsePort, parsePositiveInteger } from './parse.js';
+
+interface RunFlags {
+  readonly parallelism?: number;
+  readonly set: Readonly<Record<string, string>>;
+  readonly scale: Readonly<Record<string, number>>;
+  readonly metricsHost: string;
+  readonly metricsPort: number;
+  readonly maxThreads?: number;
+  readonly json?: true;
+  readonly params?: true;
+}
+
+const livePeriodMs = 500;
+const plainPeriodMs = 5_000;
+
+export function addRunCommand(program: Command, io: CommandIo): void {
+  program
+    .command('run')
+    .description('run a job file (TypeScript or JavaScript) on this machine until it ends')
+    .argument('<job>', 'job file with a default export made by defineJob')
+    .option('-p, --parallelism <n>', 'parallelism of operators that set none (default: what the job says)', parsePositiveInteger)
+    .option('--set <key=value>', 'a parameter of the job; repeat for more', collectPairs, {})
+    .option('--scale <name=n>', 'parallelism of one operator or role; repeat for more', collectCounts, {})
+    .option('--metrics-host <host>', 'address that /metrics listens on', '127.0.0.1')
+    .option('--metrics-port <port>', 'port of /metrics; 0 takes any free one', parsePort, 0)
+    .option('--max-threads <n>', `threads that the job may use (default: enough; this machine has ${availableParallelism()} cores)`, parsePositiveInteger)
+    .option('--params', 'print the parameters of the job and exit')
+    .option('--json', 'one JSON object a line on stdout; the last one is the summary')
+    .action(async (file: string, flags: RunFlags) => {
+      if (flags.params === true) {
+        io.stdout.write(await describeParams(file, flags.json === true));
+        return;
+      }
+      const view = chooseView(flags.json === true, io);
+      const isLive = flags.json !== true && io.stderr.isTTY;
+      try {
+        const summary = await runJob({ file, set: flags.set, overrides: flags.scale, parallelism: flags.parallelism, maxThreads: flags.maxThreads, metricsHost: flags.metricsHost, metricsPort: flags.metricsPort, progressEveryMs: isLive ? livePeriodMs : plainPeriodMs }, readEnvironment(), view);
+        view.finished(summary);
+        if (summary.state === 'cancelled') throw markShown(new MillraceError('CANCELLED', `job ${summary.name} was cancelled`));
+      } catch (thrown) {
+        const error = MillraceError.from(thrown);
+        if (error.code !== 'CANCELLED') view.failed(error);
+        throw markShown(error);
+      }
+    });
+}
+
+function chooseView(json: boolean, { stdout, stderr }: CommandIo): RunView {
+  const streams = { out: (text: string) => void stdout.write(text), err: (text: string) => void stderr.write(text) };
+  if (json) return jsonView(streams);
+  return stderr.isTTY ? liveView(stdout, stderr) : plainView(streams);
+}

@@ -1,0 +1,36 @@
+import { homedir, tmpdir, userInfo } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/**
+ * Everything that the command takes from the environment; no other module reads it.
+ *
+ * | variable                 | meaning                                                        | default                     |
+ * |--------------------------|----------------------------------------------------------------|-----------------------------|
+ * | MILLRACE_LIBTENSORFLOW   | directory of a TensorFlow library that is already there        | the one that setup fetched  |
+ * | MILLRACE_CACHE_DIR       | where setup keeps the native library                           | $XDG_CACHE_HOME/millrace    |
+ * | MILLRACE_RUNTIME_DIR     | sockets of running jobs                                        | $XDG_RUNTIME_DIR/millrace   |
+ * | MILLRACE_STATE_DIR       | logs of jobs                                                   | $XDG_STATE_HOME/millrace    |
+ * | NO_COLOR, FORCE_COLOR    | as everywhere                                                  |                             |
+ */
+export interface CliEnvironment {
+  readonly libraryDir: string | undefined;
+  readonly cacheDir: string;
+  readonly runtimeDir: string;
+  readonly stateDir: string;
+}
+
+export function readEnvironment(env: NodeJS.ProcessEnv = process.env): CliEnvironment {
+  const given = (name: string): string | undefined => (env[name] === undefined || env[name] === '' ? undefined : env[name]);
+  const under = (own: string, xdg: string, fallback: string): string => {
+    const base = given(xdg);
+    return resolve(given(own) ?? (base === undefined ? fallback : join(base, 'millrace')));
+  };
+  const library = given('MILLRACE_LIBTENSORFLOW');
+  return {
+    libraryDir: library === undefined ? undefined : resolve(library),
+    cacheDir: under('MILLRACE_CACHE_DIR', 'XDG_CACHE_HOME', join(homedir(), '.cache', 'millrace')),
+    // The user's id keeps two users apart where there is no runtime directory of their own.
+    runtimeDir: under('MILLRACE_RUNTIME_DIR', 'XDG_RUNTIME_DIR', join(tmpdir(), `millrace-${userInfo().uid}`)),
+    stateDir: under('MILLRACE_STATE_DIR', 'XDG_STATE_HOME', join(homedir(), '.local', 'state', 'millrace')),
+  };
+}
