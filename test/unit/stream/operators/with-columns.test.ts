@@ -97,7 +97,7 @@ for (const input of [{ schema }, {}]) {
 test('a function that throws fails the job, naming operator and column', async () => {
   const harness = await OperatorHarness.open<Flight, Flight & { length: number }>({
     schema,
-    build: (stream) => stream.with({ length: int32((f) => (f.note as string).length) }, { name: 'lengths' }) as never,
+    build: (stream) => stream.with({ length: int32((f) => (f.note as string).length) }, { name: "lengths" }),
   });
   await assert.rejects(harness.push(flights), (error: Error & { code?: string }) => {
     assert.equal(error.code, 'USER_FUNCTION');
