@@ -8,6 +8,7 @@ export { frameKind, type Frame, type FrameKind } from './frame.js';
 export { batchFromColumns, batchFromRows, columnFrom, concatBatches, rowBatch, withColumns, type ColumnValues } from './make-batch.js';
 export { partitionBatch } from './partition-batch.js';
 export { RowBatch } from './row-batch.js';
+export { RowCursor } from './row-cursor.js';
 export { rowView } from './row-view.js';
 export * from './schema.js';
 export { attachDoorbell, createDoorbell, type BlockingDoorbell, type DoorbellMemory } from './doorbell.js';

@@ -46,8 +46,9 @@ const namingOptions = z.strictObject({ ...operatorFields, startsChain: z.boolean
 /**
  * A stream of records of type R: the output (or a side output) of one operator.
  *
- * Methods add operators to the graph; nothing runs before the job is submitted. A row handed to a user function is valid
- * during the call.
+ * Methods add operators to the graph; nothing runs before the job is submitted. Functions of a row must not depend on
+ * anything but the row. The row they get is valid during the call; map() and flatMap() without a schema hand out plain
+ * objects, which may be kept.
  */
 export class DataStream<out R> {
   /** Never set: carries R for the compiler. */

@@ -1,5 +1,5 @@
 import type { RecordBatch } from '../../memory/batch.js';
-import { BatchBuilder } from '../../memory/index.js';
+import { BatchBuilder, RowCursor } from '../../memory/index.js';
 import type { Schema } from '../../memory/schema.js';
 import type { OperatorSpec } from '../graph-builder.js';
 import type { ResolvedUserFunctionOptions } from '../operator-options.js';
@@ -11,7 +11,7 @@ export function mapOperator(schema: Schema | undefined, fn: (row: unknown) => un
   return {
     kind: 'map',
     schema,
-    copies: ['an object for each record', ...(schema === undefined ? [] : ['its result into columns'])],
+    copies: [schema === undefined ? 'an object for each record' : 'its results into columns'],
     ...userFunctionSpec(options),
     create: () => new MapRows(schema, fn, options.onError),
   };
@@ -20,6 +20,8 @@ export function mapOperator(schema: Schema | undefined, fn: (row: unknown) => un
 class MapRows implements Subtask {
   readonly #errors: UserFunctionErrors;
   readonly #builder: BatchBuilder<unknown>;
+  /** Columns made of columns need no object in between; an object that leaves has to be a fresh one. */
+  readonly #cursor: RowCursor | undefined;
   #output!: Output;
 
   constructor(
@@ -29,6 +31,7 @@ class MapRows implements Subtask {
   ) {
     this.#errors = new UserFunctionErrors(onError);
     this.#builder = new BatchBuilder(schema);
+    this.#cursor = schema === undefined ? undefined : new RowCursor();
   }
 
   open(context: SubtaskContext): void {
@@ -39,12 +42,14 @@ class MapRows implements Subtask {
   process(batch: RecordBatch): void {
     const { fn } = this;
     const { times, length } = batch;
+    const rows = this.#cursor;
+    rows?.open(batch);
     for (let i = 0; i < length; i++) {
-      const row = batch.row(i);
+      const row = rows === undefined ? batch.row(i) : rows.at(i);
       try {
         this.#builder.append(fn(row), times?.[i]);
       } catch (thrown) {
-        this.#errors.report(thrown, i, row);
+        this.#errors.report(thrown, i, batch.row(i));
       }
     }
     if (this.#builder.length > 0) this.#output.emit(this.#builder.finish() as RecordBatch);
