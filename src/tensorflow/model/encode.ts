@@ -2,7 +2,7 @@ import { MillraceError } from '../../core/errors.js';
 import type { Column } from '../../memory/batch.js';
 import type { Field } from '../../memory/schema.js';
 import type { TensorValue } from '../tensor-value.js';
-import { hashBytes, hashInt64, hashInteger } from './hash.js';
+import { hashBytes, hashInt64, hashInteger, hashText } from './hash.js';
 import { categoryRows, type CategoryInput, type EmbeddingInput, type ModelInput, type NumericInput } from './inputs.js';
 
 /**
@@ -103,27 +103,11 @@ function encodeEmbedding(input: EmbeddingInput, column: Column): TensorValue {
   return { dtype: 'int32', shape: [rows, 1], data };
 }
 
-const utf8 = new TextEncoder();
-
-/** Columns held as JavaScript values: each distinct value of the batch is hashed once. */
+/** Columns held as JavaScript values. */
 function hashJavaScriptValues(into: Int32Array, column: Column, buckets: number): void {
-  const seen = new Map<unknown, number>();
   for (let row = 0; row < column.length; row++) {
     const value = column.get(row) as string | number | bigint | null;
-    if (value === null) continue;
-    let bucket = seen.get(value);
-    if (bucket === undefined) {
-      let hash: number;
-      if (typeof value === 'string') {
-        const bytes = utf8.encode(value);
-        hash = hashBytes(bytes, 0, bytes.length);
-      } else {
-        hash = hashInteger(value);
-      }
-      bucket = 1 + (hash % buckets);
-      seen.set(value, bucket);
-    }
-    into[row] = bucket;
+    if (value !== null) into[row] = 1 + ((typeof value === 'string' ? hashText(value) : hashInteger(value)) % buckets);
   }
 }
 
@@ -187,7 +171,7 @@ function badNumbers(input: NumericInput, column: Column, add: (row: number, caus
   if (!(raw instanceof Float32Array || raw instanceof Float64Array)) return;
   // One pass that any NaN or infinity spoils; only then is the row looked for.
   let spoiled = 0;
-  for (const value of raw) spoiled += value * 0;
+  for (let i = 0; i < raw.length; i++) spoiled += (raw[i] as number) * 0;
   if (spoiled === 0) return;
   for (let row = 0; row < column.length; row++) {
     if (column.nullCount > 0 && column.isNull(row)) continue;

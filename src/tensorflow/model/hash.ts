@@ -29,3 +29,19 @@ export function hashInteger(value: number | bigint): number {
   const big = BigInt(value);
   return hashInt64(Number(BigInt.asIntN(32, big)), Number(BigInt.asIntN(32, big >> 32n)));
 }
+
+const utf8 = new TextEncoder();
+
+/** hashBytes of a string's UTF-8; ASCII, the common case, is hashed without encoding it. */
+export function hashText(text: string): number {
+  let h = fnvOffset;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 127) {
+      const bytes = utf8.encode(text);
+      return hashBytes(bytes, 0, bytes.length);
+    }
+    h = Math.imul(h ^ code, fnvPrime);
+  }
+  return mix(h);
+}
