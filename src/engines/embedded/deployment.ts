@@ -80,7 +80,7 @@ export class Deployment {
   #start(pool: ThreadPool, request: DeploymentRequest, slot: Slot, restored: ReturnType<typeof dealState>[number]): SubtaskHandle {
     const { port1, port2 } = new MessageChannel();
     const metrics = new SharedArrayBuffer(metricsBlockBytes);
-    const handle = new SubtaskHandle(slot.vertex, slot.index, port1, metrics, request.onMessage);
+    const handle = new SubtaskHandle(slot.vertex, slot.index, request.attempt, port1, metrics, request.onMessage);
     const task = {
       job: request.job,
       vertex: slot.vertex.id,

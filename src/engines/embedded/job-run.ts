@@ -239,7 +239,7 @@ export class JobRun implements RunningJob {
 
   #report(handle: SubtaskHandle, { uid, channel, value }: Extract<FromSubtask, { type: 'report' }>): void {
     try {
-      this.#submission.onReport?.({ uid, subtask: handle.index, attempt: this.#attempt, channel, value });
+      this.#submission.onReport?.({ uid, subtask: handle.index, attempt: handle.attempt, channel, value });
     } catch (thrown) {
       this.#fail(MillraceError.from(thrown, 'USER_FUNCTION', `onReport of job ${this.name}`), Date.now());
     }

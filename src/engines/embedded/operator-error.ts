@@ -6,7 +6,9 @@ import type { OperatorNode } from '../../stream/graph.js';
 export function operatorError(thrown: unknown, node: OperatorNode, index: number, parallelism: number, code: ErrorCode = 'USER_FUNCTION'): MillraceError {
   const inner = MillraceError.from(thrown, code);
   const place = parallelism === 1 ? node.name : `${node.name} (subtask ${index + 1} of ${parallelism})`;
-  const message = inner.details['operator'] === undefined ? `${place}: ${inner.message}` : inner.message;
+  // Operators that name themselves are not named twice.
+  const text = inner.message.startsWith(`${node.name}: `) ? inner.message.slice(node.name.length + 2) : inner.message;
+  const message = `${place}: ${text}`;
   const cause = isMillraceError(thrown) ? thrown.cause : thrown;
   const error = new MillraceError(inner.code, message, {
     details: { ...inner.details, operator: node.name, uid: node.uid, subtask: index, parallelism },

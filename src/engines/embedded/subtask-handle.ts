@@ -20,6 +20,7 @@ export class SubtaskHandle {
   constructor(
     readonly vertex: JobVertex,
     readonly index: number,
+    readonly attempt: number,
     port: MessagePort,
     metrics: SharedArrayBuffer,
     onMessage: (handle: SubtaskHandle, message: FromSubtask) => void,

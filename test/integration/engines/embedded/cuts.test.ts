@@ -8,7 +8,7 @@ interface Counted extends Row {
   readonly count: number;
 }
 
-const numbers = { count: 60_000, splits: 6, batchRows: 50, keys: 97, pauseMs: 1, watermarks: true };
+const numbers = { count: 40_000, splits: 6, batchRows: 50, keys: 97, pauseMs: 1, watermarks: true };
 
 function rowsSunk(started: Started): Counted[] {
   return started.values<Counted[]>('sink', 'rows').flat();
@@ -108,7 +108,7 @@ test('a cut waits for a slow channel and holds the fast one', async () => {
 
 test('a cut that is not answered in time fails naming the subtask, and the job runs on as before', async () => {
   const started = await startPipeline(
-    { numbers: { ...numbers, count: 2000, splits: 1, pauseMs: 0 }, exchange: 'rebalance', middle: 'slow', middleParallelism: 1, sinkParallelism: 1 },
+    { numbers: { ...numbers, count: 800, splits: 1, pauseMs: 0 }, exchange: 'rebalance', middle: 'slow', middleParallelism: 1, sinkParallelism: 1 },
     { engine: { cutTimeoutMs: 50 } },
   );
   await started.until(() => started.values('sink', 'rows').length >= 1);
@@ -119,7 +119,7 @@ test('a cut that is not answered in time fails naming the subtask, and the job r
   });
   assert.equal(started.job.state, 'running');
   await started.job.finished;
-  assert.equal(rowsSunk(started).length, 2000);
+  assert.equal(rowsSunk(started).length, 800);
   assert.equal(started.job.status().attempt, 0);
 });
 

@@ -112,5 +112,6 @@ test('two inputs are told apart, and each one ends by itself', async () => {
   const inputs = started.values<number>('sink', 'input');
   assert.equal(inputs.filter((input) => input === 0).length, 10);
   assert.equal(inputs.filter((input) => input === 1).length, 3);
-  assert.deepEqual(started.values('sink', 'life'), ['open', 'end 0', 'end 1', 'drained']);
+  const [opened, ...rest] = started.values<string>('sink', 'life');
+  assert.deepEqual([opened, rest.slice(0, 2).sort(), rest.slice(2)], ['open', ['end 0', 'end 1'], ['drained']]);
 });
