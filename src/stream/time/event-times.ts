@@ -1,5 +1,6 @@
 import { MillraceError } from '../../core/errors.js';
 import type { Column, RecordBatch } from '../../memory/batch.js';
+import { rowView } from '../../memory/row-view.js';
 
 /** Where a row's event time comes from: a timestamp or number column (ms since the epoch), or a function of the row. */
 export type TimeSelector<R = never> = string | ((row: R) => Date | number);
@@ -14,7 +15,8 @@ export function eventTimesOf(batch: RecordBatch, time: TimeSelector, where: stri
   const times = new Float64Array(batch.length);
   if (typeof time === 'function') {
     const timeOf = time as (row: unknown) => Date | number;
-    for (let i = 0; i < times.length; i++) times[i] = Number(timeOf(batch.row(i)));
+    const rows = rowView(batch);
+    for (let i = 0; i < times.length; i++) times[i] = Number(timeOf(rows.at(i)));
   } else if (batch.schema === undefined) {
     for (let i = 0; i < times.length; i++) times[i] = timeValue(batch.row(i)[time]);
   } else {

@@ -114,7 +114,7 @@ test('columns that were there share their memory with the result', () => {
   const output = { emit: (made: RecordBatch) => emitted.push(made) };
   void subtask.open({ operator: { uid: 'with', name: 'with' }, index: 0, output: () => output } as unknown as SubtaskContext, []);
   const batch = batchFromRows(schema, flights);
-  void subtask.process(batch as unknown as RecordBatch, 0);
+  void subtask.process(batch, 0);
   assert.deepEqual(emitted[0]?.column('x').toArray(), [1, 1]);
   assert.equal(emitted[0]?.column('delay').values, batch.column('delay').values);
 });
