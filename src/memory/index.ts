@@ -15,3 +15,4 @@ export { attachDoorbell, createDoorbell, type BlockingDoorbell, type DoorbellMem
 export { createRing, type RingMemory, type RingOptions } from './ring-memory.js';
 export { RingReader } from './ring-reader.js';
 export { RingWriter } from './ring-writer.js';
+export { columnAs, columnsAsMatrix, columnView, type NumericArray, type TensorView } from './tensor-view.js';
