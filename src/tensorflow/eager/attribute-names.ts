@@ -15,5 +15,5 @@ export const attributeNames: readonly string[] = (
   'DstT SrcT Tblock_shape Tcomplex Tcond Tcrops Tdim Tdims Tfft_length Tin Tindex Tindices Tmultiples Tnumsegments Tpaddings Tparams Tperm Treal ' +
   'Tshape Tsegmentids Taxis TI U Index dtype element_dtype element_shape full_matrices compute_uv fft_length maxSplit out_type output_type ' +
   'reduction_indices seed2 shape size step use_locking use_nesterov update_slots value_dtype key_dtype use_node_name_sharing allowed_devices ' +
-  'num_buckets narrow_range num_bits swap_memory validate_shape value_shape max_num_buckets max_load_factor empty_key errors src_encoding'
+  'num_buckets narrow_range num_bits swap_memory validate_shape value_shape max_num_buckets max_load_factor empty_key errors src_encoding output_dtype T_threshold out_idx'
 ).split(/\s+/);
