@@ -32,17 +32,17 @@ declare module '../../stream/data-stream.js' {
      *
      * Each record is predicted, then learned, once. The stream must have a schema that fits the model.
      */
-    train<M extends Model<never, never, unknown>>(model: M & Accepts<R, M>, options: TrainOptions<R>): TrainingOf<R, M>;
+    train<M extends Model<unknown, unknown, unknown>>(model: M & Accepts<R, M>, options: TrainOptions<R>): TrainingOf<R, M>;
   }
 }
 
 export type TrainingOf<R, M> = M extends Model<infer F, infer L, infer O> ? Training<R, F, L, O> : never;
 
-DataStream.prototype.train = function train<R, M extends Model<never, never, unknown>>(this: DataStream<R>, model: M & Accepts<R, M>, options: TrainOptions<R>): TrainingOf<R, M> {
+DataStream.prototype.train = function train<R, M extends Model<unknown, unknown, unknown>>(this: DataStream<R>, model: M & Accepts<R, M>, options: TrainOptions<R>): TrainingOf<R, M> {
   return trainOn(this as DataStream<unknown>, model, options as TrainOptions<unknown>) as unknown as TrainingOf<R, M>;
 };
 
-function trainOn(stream: DataStream<unknown>, model: Model<never, never, unknown>, given: TrainOptions<unknown>): Training<unknown, never, never, unknown> {
+function trainOn(stream: DataStream<unknown>, model: Model<unknown, unknown, unknown>, given: TrainOptions<unknown>): Training<unknown, unknown, unknown, unknown> {
   const name = given?.name ?? model.name;
   const { builder } = stream.scope;
   const resolved = resolveOptions(trainOptions, given, `train ${name}`);
@@ -76,8 +76,8 @@ function trainOn(stream: DataStream<unknown>, model: Model<never, never, unknown
   return {
     model: { definition: model, versions: modelFeedFactory(cluster) },
     metrics: workers.sideOutput<TrainingMetrics>(metricsTag),
-    predictions: workers as DataStream<Flat<OutputsOf<Model<never, never, unknown>>>>,
-  } as unknown as Training<unknown, never, never, unknown>;
+    predictions: workers as DataStream<Flat<OutputsOf<Model<unknown, unknown, unknown>>>>,
+  } as unknown as Training<unknown, unknown, unknown, unknown>;
 }
 
 function clusterOf(name: string, options: ResolvedTrainOptions): ClusterConfig {

@@ -17,9 +17,9 @@ const specs: readonly OptimizerSpec[] = [
 const length = 33;
 const steps = 50;
 
-/** Deterministic, of both signs and of very different sizes. */
+/** Deterministic, of both signs and of very different sizes; tfjs's centered rmsprop is NaN for very small first ones. */
 function gradientAt(step: number): Float32Array {
-  return Float32Array.from({ length }, (_, i) => Math.sin(step * 1.7 + i) * 10 ** ((i % 5) - 3));
+  return Float32Array.from({ length }, (_, i) => Math.sin(step * 1.7 + i) * 10 ** ((i % 4) - 1));
 }
 
 describe('optimizers of the parameter servers', () => {

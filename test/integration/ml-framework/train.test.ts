@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Collector } from '../../../src/connectors/index.js';
+import { createEmbeddedEngine, loadJob } from '../../../src/engines/embedded/index.js';
+import type { LogRecord, MillraceError } from '../../../src/core/index.js';
+import type { TrainingMetrics } from '../../../src/ml-framework/index.js';
+import type { RunningJob } from '../../../src/stream/engine.js';
+import { buildGraph } from '../../../src/stream/job.js';
+import { fileURLToPath } from 'node:url';
+
+interface Prediction {
+  readonly n: number;
+  readonly label: boolean;
+  readonly probability: number;
+}
+
+interface Started {
+  readonly job: RunningJob;
+  readonly predictions: Collector<Prediction>;
+  readonly metrics: Collector<TrainingMetrics>;
+  readonly logs: readonly LogRecord[];
+}
+
+async function start(params: Record<string, unknown>): Promise<Started> {
+  const path = fileURLToPath(new URL('./support/train-job.js', import.meta.url));
+  const definition = await loadJob({ path });
+  const predictions = new Collector<Prediction>('predictions');
+  const metrics = new Collector<TrainingMetrics>('metrics');
+  const logs: LogRecord[] = [];
+  const job = await createEmbeddedEngine().submit({
+    id: 'train-test',
+    name: 'train',
+    graph: buildGraph(definition, params),
+    bundle: { path, hash: 'test' },
+    params,
+    parallelism: 1,
+    keyGroups: 128,
+    overrides: {},
+    log: (record) => void logs.push(record),
+    onReport: (report) => {
+      predictions.accept(report);
+      metrics.accept(report);
+    },
+  });
+  return { job, predictions, metrics, logs };
+}
+
+/** Every record was predicted, and learned, once. */
+function assertOnce({ predictions, metrics }: Started, records: number): void {
+  assert.deepEqual(
+    predictions.rows.map(({ n }) => n).sort((a, b) => a - b),
+    Array.from({ length: records }, (_, n) => n),
+  );
+  assert.equal(
+    metrics.rows.reduce((sum, { examples }) => sum + examples, 0),
+    records,
+  );
+}
+
+/** The model has learned something over the second half. */
+function assertLearned({ predictions }: Started): void {
+  const late = predictions.rows.slice(predictions.rows.length / 2);
+  const right = late.filter(({ label, probability }) => label === probability > 0.5).length;
+  assert.ok(right / late.length > 0.8, `${right} of ${late.length} right`);
+}
+
+const shapes = [
+  { workers: 1, servers: 0, mode: 'bsp' },
+  { workers: 1, servers: 1, mode: 'asp' },
+  { workers: 2, servers: 1, mode: 'bsp' },
+  { workers: 3, servers: 2, mode: 'asp' },
+] as const;
+
+describe('train on the embedded engine', () => {
+  for (const { workers, servers, mode } of shapes) {
+    for (const delayMs of [0, 100_000]) {
+      it(`learns each record once with ${workers} workers and ${servers} parameter servers, ${mode}${delayMs > 0 ? ', late labels' : ''}`, { timeout: 120_000 }, async () => {
+        const records = 4_000;
+        const started = await start({ records, workers, servers, mode, delayMs });
+        const summary = await started.job.finished;
+        assert.equal(summary.state, 'finished');
+        assertOnce(started, records);
+        assertLearned(started);
+      });
+    }
+  }
+});
