@@ -10,7 +10,20 @@ import { WindowedStream } from './windowed-stream.js';
 import { formatWindow, resolveWindow, type ResolvedWindow, type WindowSpec } from './windows/window-spec.js';
 
 /** dtypes whose values can be keys. */
-const keyDtypes: ReadonlySet<string> = new Set(['bool', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'float32', 'float64', 'string', 'timestamp']);
+const keyDtypes: ReadonlySet<string> = new Set([
+  'bool',
+  'int8',
+  'int16',
+  'int32',
+  'int64',
+  'uint8',
+  'uint16',
+  'uint32',
+  'float32',
+  'float64',
+  'string',
+  'timestamp',
+]);
 
 /**
  * A stream in which all records of one key go to the same subtask, so that state can be kept for each key. Made by
@@ -38,7 +51,8 @@ export class KeyedStream<R, K, C extends keyof R & string = never> {
     for (const name of key.columns) {
       const field = schema[name];
       if (field === undefined) builder.problem('keyBy', `there is no column '${name}'; there are: ${Object.keys(schema).join(', ')}`);
-      else if (!keyDtypes.has(field.dtype)) builder.problem('keyBy', `column '${name}' is ${field.dtype} and cannot be a key; use one of ${[...keyDtypes].join(', ')}`);
+      else if (!keyDtypes.has(field.dtype))
+        builder.problem('keyBy', `column '${name}' is ${field.dtype} and cannot be a key; use one of ${[...keyDtypes].join(', ')}`);
     }
   }
 
@@ -51,7 +65,9 @@ export class KeyedStream<R, K, C extends keyof R & string = never> {
     schema: O,
     fn: KeyedProcessFunction<R, K, Infer<O>, S, T>,
   ): DataStream<Infer<O>>;
-  process<O, S extends StateDescriptors = Record<string, never>, const T extends SideOutputs = Record<string, never>>(fn: KeyedProcessFunction<R, K, O, S, T>): DataStream<O>;
+  process<O, S extends StateDescriptors = Record<string, never>, const T extends SideOutputs = Record<string, never>>(
+    fn: KeyedProcessFunction<R, K, O, S, T>,
+  ): DataStream<O>;
   process(first: unknown, second?: unknown): DataStream<never> {
     const schema = second === undefined ? undefined : (first as Schema);
     const fn = (second ?? first) as AnyKeyedFunction;
@@ -73,7 +89,13 @@ export class KeyedStream<R, K, C extends keyof R & string = never> {
 
   /** Cuts the rows of each key into windows: `window(tumbling('3 h'))`. */
   window(spec: WindowSpec): WindowedStream<R, K, C> {
-    return new WindowedStream<R, K, C>(this.stream, this.key, { view: this.#view, window: this.#resolve(spec), shown: formatWindow(spec), latenessMs: 0, lateTag: undefined });
+    return new WindowedStream<R, K, C>(this.stream, this.key, {
+      view: this.#view,
+      window: this.#resolve(spec),
+      shown: formatWindow(spec),
+      latenessMs: 0,
+      lateTag: undefined,
+    });
   }
 
   #resolve(spec: WindowSpec): ResolvedWindow {

@@ -73,7 +73,9 @@ export class OperatorHarness<R = Record<string, unknown>, O = Record<string, unk
     this.#graph = builder.build();
     const { problems } = this.#graph;
     if (problems.length > 0) {
-      throw new MillraceError('GRAPH_INVALID', problems.map(({ operator, message }) => `${operator ?? 'graph'}: ${message}`).join('; '), { details: { problems } });
+      throw new MillraceError('GRAPH_INVALID', problems.map(({ operator, message }) => `${operator ?? 'graph'}: ${message}`).join('; '), {
+        details: { problems },
+      });
     }
   }
 
@@ -188,7 +190,9 @@ export class OperatorHarness<R = Record<string, unknown>, O = Record<string, unk
         parallelism,
         keyGroups,
         clock: this.clock,
-        inEdges: this.#graph.edges.filter(({ to }) => to === node.id).map((edge) => ({ edge, upstream: this.#operators.get(edge.from)?.parallelism ?? this.#parallelism })),
+        inEdges: this.#graph.edges
+          .filter(({ to }) => to === node.id)
+          .map((edge) => ({ edge, upstream: this.#operators.get(edge.from)?.parallelism ?? this.#parallelism })),
         emit: (index, tag, batch) => this.#emit(node.id, index, tag, batch),
         signal: (index, signal) => this.#signal(node.id, index, signal),
         parallelismOf: (uid) => this.#parallelismOf(uid),

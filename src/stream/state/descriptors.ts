@@ -41,7 +41,10 @@ export function valueState<T>(initial: () => T): ValueStateDescriptor<T>;
 export function valueState<T extends Primitive>(initial: T): ValueStateDescriptor<Widen<T>>;
 export function valueState(initial?: unknown): ValueStateDescriptor<unknown> {
   if (typeof initial === 'object' && initial !== null) {
-    throw new MillraceError('OPTION_INVALID', 'valueState: an object as initial value would be shared by all keys; give a function that makes it: valueState(() => ({ ... }))');
+    throw new MillraceError(
+      'OPTION_INVALID',
+      'valueState: an object as initial value would be shared by all keys; give a function that makes it: valueState(() => ({ ... }))',
+    );
   }
   return { kind: 'value', initial: typeof initial === 'function' ? (initial as () => unknown) : () => initial };
 }
@@ -86,4 +89,10 @@ export interface MapState<K, V> {
 export type StateHandles<S extends StateDescriptors> = { readonly [N in keyof S]: StateHandle<S[N]> };
 
 type StateHandle<D> =
-  D extends ValueStateDescriptor<infer T> ? ValueState<T> : D extends ListStateDescriptor<infer T> ? ListState<T> : D extends MapStateDescriptor<infer K, infer V> ? MapState<K, V> : never;
+  D extends ValueStateDescriptor<infer T>
+    ? ValueState<T>
+    : D extends ListStateDescriptor<infer T>
+      ? ListState<T>
+      : D extends MapStateDescriptor<infer K, infer V>
+        ? MapState<K, V>
+        : never;

@@ -16,7 +16,10 @@ export function keyGroupOf(key: Key, total: number): number {
 /** The groups of subtask `index` of `parallelism`: contiguous, sizes differ by one at most (Flink's formula). */
 export function keyGroupRange(index: number, parallelism: number, total: number): KeyGroupRange {
   if (parallelism > total) {
-    throw new MillraceError('OPTION_INVALID', `parallelism ${parallelism} is above the number of key groups (${total}); lower it, or give the job more key groups`);
+    throw new MillraceError(
+      'OPTION_INVALID',
+      `parallelism ${parallelism} is above the number of key groups (${total}); lower it, or give the job more key groups`,
+    );
   }
   const from = Math.floor((index * total + parallelism - 1) / parallelism);
   const to = Math.floor(((index + 1) * total + parallelism - 1) / parallelism);

@@ -13,7 +13,7 @@ export function keyMatcher(batch: RecordBatch, selector: KeySelector): KeyMatche
   if ('columns' in selector && batch.schema !== undefined) {
     const parts = selector.columns.map((name) => partMatcher(batch.column(name)));
     const [only] = parts;
-    return parts.length === 1 && only !== undefined ? (only) : tupleMatcher(parts);
+    return parts.length === 1 && only !== undefined ? only : tupleMatcher(parts);
   }
   const read = keyReader(batch, selector);
   return { read, matches: (row, key) => sameKey(read(row), key) };

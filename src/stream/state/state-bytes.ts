@@ -14,16 +14,23 @@ export function encodeState(version: number, value: unknown, operator: string): 
     bytes.set(body, 1);
     return bytes;
   } catch (thrown) {
-    throw new MillraceError('USER_FUNCTION', `${operator}: its state cannot be encoded (${thrown instanceof Error ? thrown.message : String(thrown)}); keep plain data in state, no functions or promises`, {
-      cause: thrown,
-    });
+    throw new MillraceError(
+      'USER_FUNCTION',
+      `${operator}: its state cannot be encoded (${thrown instanceof Error ? thrown.message : String(thrown)}); keep plain data in state, no functions or promises`,
+      {
+        cause: thrown,
+      },
+    );
   }
 }
 
 /** @throws STATE_INVALID for another version or damaged bytes */
 export function decodeState(version: number, { bytes, keyGroup }: StateChunk, operator: string): unknown {
   if (bytes[0] !== version) {
-    throw new MillraceError('STATE_INVALID', `${operator}: state of key group ${keyGroup} has version ${String(bytes[0])}, this operator reads version ${version}`);
+    throw new MillraceError(
+      'STATE_INVALID',
+      `${operator}: state of key group ${keyGroup} has version ${String(bytes[0])}, this operator reads version ${version}`,
+    );
   }
   try {
     return deserialize(bytes.subarray(1));

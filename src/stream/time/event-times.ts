@@ -39,7 +39,10 @@ function timeValue(value: unknown): number {
 function readTimes(column: Column, times: Float64Array, name: string, where: string): void {
   const { values, field } = column;
   if (!timeDtypes.has(field.dtype)) {
-    throw new MillraceError('SCHEMA_MISMATCH', `${where}: column '${name}' is ${field.dtype}; event time needs a timestamp, int64, int32, uint32 or float64 column of ms since the epoch`);
+    throw new MillraceError(
+      'SCHEMA_MISMATCH',
+      `${where}: column '${name}' is ${field.dtype}; event time needs a timestamp, int64, int32, uint32 or float64 column of ms since the epoch`,
+    );
   }
   if (values instanceof BigInt64Array) {
     // Two words instead of a bigint per row; Node's machines are little-endian.

@@ -183,7 +183,10 @@ const windowed: readonly OperatorCase[] = [
       input
         .keyBy('key')
         .window(sliding(50, 20))
-        .aggregate({ key: t.string(), start: t.int64(), sum: t.float64() }, { reads: ['value'], create: () => 0, add: (soFar, { value }) => soFar + value, result: (sumOf, { key, start }) => ({ key, start, sum: sumOf }) }),
+        .aggregate(
+          { key: t.string(), start: t.int64(), sum: t.float64() },
+          { reads: ['value'], create: () => 0, add: (soFar, { value }) => soFar + value, result: (sumOf, { key, start }) => ({ key, start, sum: sumOf }) },
+        ),
     plain: ({ events }) => plainWindows(events, slides).fired.map(({ key, start, end, rows }) => ({ row: { key, start, sum: total(rows) }, time: end - 1 })),
   },
   {
@@ -197,19 +200,34 @@ const windowed: readonly OperatorCase[] = [
         .process({ key: t.string(), values: t.list() }, (rows, { key, emit }) => {
           emit({ key, values: rows.map(({ value }) => value).sort((a, b) => a - b) });
         }),
-    plain: ({ events }) => plainWindows(events, tumbles).fired.map(({ key, end, rows }) => ({ row: { key, values: rows.map(({ value }) => value).sort((a, b) => a - b) }, time: end - 1 })),
+    plain: ({ events }) =>
+      plainWindows(events, tumbles).fired.map(({ key, end, rows }) => ({
+        row: { key, values: rows.map(({ value }) => value).sort((a, b) => a - b) },
+        time: end - 1,
+      })),
     sides: { late: ({ events }) => plainWindows(events, tumbles).late.map((row) => ({ row, time: row.at.getTime() })) },
   },
   {
     method: 'WindowedStream.sideOutputLate',
     what: 'late rows of gapped windows',
-    build: (input) => input.keyBy('key').window(tumbling(50)).sideOutputLate('late').reduce((a) => a).sideOutput('late'),
+    build: (input) =>
+      input
+        .keyBy('key')
+        .window(tumbling(50))
+        .sideOutputLate('late')
+        .reduce((a) => a)
+        .sideOutput('late'),
     plain: ({ events }) => plainWindows(events, tumbles).late.map((row) => ({ row, time: row.at.getTime() })),
   },
   {
     method: 'WindowedStream.allowedLateness',
     what: 'a window fires again for each late row',
-    build: (input) => input.keyBy('key').window(tumbling(50)).allowedLateness(1000).aggregate({ key: t.string(), n: t.int32() }, { create: () => 0, add: (n) => n + 1, result: (n, { key }) => ({ key, n }) }),
+    build: (input) =>
+      input
+        .keyBy('key')
+        .window(tumbling(50))
+        .allowedLateness(1000)
+        .aggregate({ key: t.string(), n: t.int32() }, { create: () => 0, add: (n) => n + 1, result: (n, { key }) => ({ key, n }) }),
     plain: ({ events }) => {
       const outputs: Output[] = [];
       const counts = new Map<string, { key: string; end: number; n: number }>();
@@ -223,7 +241,8 @@ const windowed: readonly OperatorCase[] = [
           counts.set(`${event.row.key} ${end}`, held);
           if (end - 1 <= watermark) outputs.push({ row: { key: held.key, n: held.n }, time: end - 1 });
         } else {
-          for (const { key, end, n } of counts.values()) if (end - 1 > watermark && end - 1 <= event.watermark) outputs.push({ row: { key, n }, time: end - 1 });
+          for (const { key, end, n } of counts.values())
+            if (end - 1 > watermark && end - 1 <= event.watermark) outputs.push({ row: { key, n }, time: end - 1 });
           watermark = Math.max(watermark, event.watermark);
         }
       }
@@ -237,7 +256,10 @@ const windowed: readonly OperatorCase[] = [
       input
         .keyBy('key')
         .window(session(7))
-        .aggregate({ key: t.string(), length: t.int64(), n: t.int32() }, { create: () => 0, add: (n) => n + 1, merge: (a, b) => a + b, result: (n, { key, start, end }) => ({ key, length: end - start, n }) }),
+        .aggregate(
+          { key: t.string(), length: t.int64(), n: t.int32() },
+          { create: () => 0, add: (n) => n + 1, merge: (a, b) => a + b, result: (n, { key, start, end }) => ({ key, length: end - start, n }) },
+        ),
     plain: plainSessions,
   },
 ];
@@ -256,7 +278,17 @@ const summarizeCase: OperatorCase = {
       const values = rows.map(({ value }) => value);
       const parts = rows.filter(({ part }) => part !== null).length;
       return {
-        row: { key, windowStart: new Date(start), windowEnd: new Date(end), n: rows.length, parts, total: total(rows), mean: total(rows) / rows.length, least: Math.min(...values), most: Math.max(...values) },
+        row: {
+          key,
+          windowStart: new Date(start),
+          windowEnd: new Date(end),
+          n: rows.length,
+          parts,
+          total: total(rows),
+          mean: total(rows) / rows.length,
+          least: Math.min(...values),
+          most: Math.max(...values),
+        },
         time: end - 1,
       };
     }),
@@ -266,10 +298,16 @@ const perRecord: readonly OperatorCase[] = [
   {
     method: 'DataStream.map',
     what: 'with a schema',
-    build: (input) => input.map({ key: t.string(), double: t.int32(), part: t.nullable(t.int32()) }, ({ key, value, part }) => ({ key, double: value * 2, part })),
+    build: (input) =>
+      input.map({ key: t.string(), double: t.int32(), part: t.nullable(t.int32()) }, ({ key, value, part }) => ({ key, double: value * 2, part })),
     plain: each(({ key, value, part }) => [{ key, double: value * 2, part }]),
   },
-  { method: 'DataStream.map', what: 'to objects', build: (input) => input.map(({ key, note }) => ({ key, note })), plain: each(({ key, note }) => [{ key, note }]) },
+  {
+    method: 'DataStream.map',
+    what: 'to objects',
+    build: (input) => input.map(({ key, note }) => ({ key, note })),
+    plain: each(({ key, note }) => [{ key, note }]),
+  },
   {
     method: 'DataStream.map',
     what: 'failing records to the dead letters',
@@ -282,7 +320,12 @@ const perRecord: readonly OperatorCase[] = [
     build: (input) => input.flatMap({ value: t.int32() }, ({ value }) => (value < 0 ? [] : value === 0 ? [{ value }] : [{ value }, { value: -value }])),
     plain: each(({ value }) => (value < 0 ? [] : value === 0 ? [{ value }] : [{ value }, { value: -value }])),
   },
-  { method: 'DataStream.filter', what: 'by a nullable column', build: (input) => input.filter(({ part }) => part !== null && part > 0), plain: each((row) => (row.part !== null && row.part > 0 ? [row] : [])) },
+  {
+    method: 'DataStream.filter',
+    what: 'by a nullable column',
+    build: (input) => input.filter(({ part }) => part !== null && part > 0),
+    plain: each((row) => (row.part !== null && row.part > 0 ? [row] : [])),
+  },
 ];
 
 function refuseNegative({ value }: Row): { value: number } {
@@ -312,7 +355,16 @@ const exchanges: readonly OperatorCase[] = [
     build: (input, second) => input.union(second),
     plain: each((row) => [row, row]),
   },
-  { method: 'DataStream.rebalance', what: 'before an operator', build: (input) => input.rebalance().keyBy('key').reduce((_, row) => row), plain: each((row) => [row]) },
+  {
+    method: 'DataStream.rebalance',
+    what: 'before an operator',
+    build: (input) =>
+      input
+        .rebalance()
+        .keyBy('key')
+        .reduce((_, row) => row),
+    plain: each((row) => [row]),
+  },
   { method: 'DataStream.forward', what: 'before an operator', build: (input) => input.forward().select('key'), plain: each(({ key }) => [{ key }]) },
   {
     method: 'DataStream.broadcast',

@@ -26,7 +26,7 @@ export const harnessRunner: OperatorRunner = {
       ...(path === 'columns' ? { schema: rowSchema } : {}),
       inputs,
       parallelism,
-      build: (input, second) => testCase.build(input, second ?? (input)),
+      build: (input, second) => testCase.build(input, second ?? input),
     });
     let pending: Row[] = [];
     const flush = async (): Promise<void> => {

@@ -55,9 +55,15 @@ const row: fc.Arbitrary<Row> = fc.record({
 });
 
 export const events: fc.Arbitrary<Event[]> = fc
-  .array(fc.oneof({ weight: 6, arbitrary: row.map((each) => ({ row: each })) }, { weight: 1, arbitrary: fc.integer({ min: 0, max: 320 }).map((watermark) => ({ watermark })) }), {
-    maxLength: 40,
-  })
+  .array(
+    fc.oneof(
+      { weight: 6, arbitrary: row.map((each) => ({ row: each })) },
+      { weight: 1, arbitrary: fc.integer({ min: 0, max: 320 }).map((watermark) => ({ watermark })) },
+    ),
+    {
+      maxLength: 40,
+    },
+  )
   .map((list) => [...list, { watermark: Infinity }]);
 
 /** Outputs as text, sorted. */

@@ -59,7 +59,8 @@ describe('every operator', () => {
     for (const testCase of cases) {
       const paths = columnsOnly.has(testCase.method) ? (['columns'] as const) : (['columns', 'rows'] as const);
       for (const path of paths) {
-        it(`${testCase.method} (${testCase.what}), ${path}, on the ${runner.name}: equals plain code at parallelism 1 and 3, with and without a cut`, () => conforms(runner, testCase, path));
+        it(`${testCase.method} (${testCase.what}), ${path}, on the ${runner.name}: equals plain code at parallelism 1 and 3, with and without a cut`, () =>
+          conforms(runner, testCase, path));
       }
     }
   }

@@ -21,7 +21,12 @@ export interface SummaryLayout {
 }
 
 /** The schema of `summarize`; problems are reported, and columns they concern left out. */
-export function summarySchema(input: Schema | undefined, key: KeySelector, summaries: Readonly<Record<string, Summary>>, problem: (message: string) => void): SummaryLayout {
+export function summarySchema(
+  input: Schema | undefined,
+  key: KeySelector,
+  summaries: Readonly<Record<string, Summary>>,
+  problem: (message: string) => void,
+): SummaryLayout {
   const keyColumns = 'columns' in key ? key.columns : [];
   if (input === undefined) problem('needs a stream with a schema; use aggregate for schemaless rows');
   if (!('columns' in key)) problem('needs a stream keyed by columns, not by a function; use aggregate');
@@ -85,7 +90,10 @@ export class SummaryKernel implements WindowKernel {
   }
 
   createTable(): SummaryTable {
-    return new SummaryTable(this.#layout.summaries.map(([, summary]) => summary), this);
+    return new SummaryTable(
+      this.#layout.summaries.map(([, summary]) => summary),
+      this,
+    );
   }
 
   column(index: number): NumberColumn | undefined {
@@ -105,7 +113,9 @@ export class SummaryKernel implements WindowKernel {
     const { schema, keyColumns, summaries } = this.#layout;
     const columns: Record<string, ColumnValues> = { windowStart: Float64Array.from(this.#starts), windowEnd: Float64Array.from(this.#ends) };
     keyColumns.forEach((name, i) => (columns[name] = keyValues(schema[name] as Field, this.#keys[i] as KeyPart[])));
-    summaries.forEach(([name], i) => (columns[name] = schema[name]?.dtype === 'float64' ? Float64Array.from(this.#results[i] as number[]) : (this.#results[i] as number[])));
+    summaries.forEach(
+      ([name], i) => (columns[name] = schema[name]?.dtype === 'float64' ? Float64Array.from(this.#results[i] as number[]) : (this.#results[i] as number[])),
+    );
     const times = Float64Array.from(this.#ends, (end) => end - 1);
     this.#reset();
     this.#output.emit(batchFromColumns(schema, columns, times));
@@ -127,7 +137,13 @@ function keyValues(field: Field, keys: readonly KeyPart[]): readonly unknown[] {
 function readNumbers(column: Column, onlyPresence: boolean): NumberColumn {
   const isNull = column.nullCount > 0 ? (row: number): boolean => column.isNull(row) : undefined;
   const { values, field } = column;
-  const isPlain = values instanceof Float64Array || values instanceof Float32Array || values instanceof Int32Array || values instanceof Int16Array || values instanceof Int8Array || values instanceof Uint32Array;
+  const isPlain =
+    values instanceof Float64Array ||
+    values instanceof Float32Array ||
+    values instanceof Int32Array ||
+    values instanceof Int16Array ||
+    values instanceof Int8Array ||
+    values instanceof Uint32Array;
   if (isPlain) return { values, isNull };
   if (field.dtype === 'uint8' && values instanceof Uint8Array) return { values, isNull };
   const numbers = new Float64Array(column.length);
@@ -237,7 +253,15 @@ function countRows(into: Float64Array, entries: Int32Array, from: number, to: nu
   }
 }
 
-function addValues(kind: Exclude<Summary['kind'], 'count'>, into: Float64Array, counts: Float64Array | undefined, entries: Int32Array, from: number, to: number, column: NumberColumn): void {
+function addValues(
+  kind: Exclude<Summary['kind'], 'count'>,
+  into: Float64Array,
+  counts: Float64Array | undefined,
+  entries: Int32Array,
+  from: number,
+  to: number,
+  column: NumberColumn,
+): void {
   const { values, isNull } = column;
   for (let row = from; row < to; row++) {
     if (isNull?.(row) === true) continue;

@@ -127,7 +127,10 @@ export class WindowOperator implements Subtask {
 
   #eventTimes(batch: RecordBatch): Float64Array {
     if (batch.times !== undefined) return batch.times;
-    throw new MillraceError('GRAPH_INVALID', `${this.#context.operator.name}: its records have no event time; give the source { time }, or the window { time: 'processing' }`);
+    throw new MillraceError(
+      'GRAPH_INVALID',
+      `${this.#context.operator.name}: its records have no event time; give the source { time }, or the window { time: 'processing' }`,
+    );
   }
 
   #arrivalTimes(rows: number): Float64Array {

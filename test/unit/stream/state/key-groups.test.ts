@@ -25,7 +25,10 @@ describe('key groups', () => {
       [null, 2_247_144_487],
       [['SFO', 7], 3_940_739_616],
     ];
-    assert.deepEqual(known.map(([value]) => hashKey(value)), known.map(([, hash]) => hash));
+    assert.deepEqual(
+      known.map(([value]) => hashKey(value)),
+      known.map(([, hash]) => hash),
+    );
   });
 
   it('give every group to exactly one subtask, in contiguous ranges of nearly equal size', () => {

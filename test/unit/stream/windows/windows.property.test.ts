@@ -85,7 +85,11 @@ const unmerged: Build = (input, window) =>
 async function feed(harness: OperatorHarness<Row, unknown>, list: readonly OracleStep[], batchRows: number): Promise<void> {
   let rows: OracleRow[] = [];
   const flush = async (): Promise<void> => {
-    if (rows.length > 0) await harness.push(rows, rows.map(({ time }) => time));
+    if (rows.length > 0)
+      await harness.push(
+        rows,
+        rows.map(({ time }) => time),
+      );
     rows = [];
   };
   for (const each of list) {
@@ -106,7 +110,12 @@ function shown(harness: OperatorHarness<Row, Result>): string[] {
 }
 
 /** Runs `list` against the oracle, with a restart at another parallelism at step `cutAt` where given. */
-async function compare(build: Build, window: OracleWindow, list: readonly OracleStep[], options: { batchRows: number; cutAt?: number; parallelism?: number }): Promise<void> {
+async function compare(
+  build: Build,
+  window: OracleWindow,
+  list: readonly OracleStep[],
+  options: { batchRows: number; cutAt?: number; parallelism?: number },
+): Promise<void> {
   const oracle = new WindowOracle(window).run(list);
   let harness = await OperatorHarness.open<Row, Result>({ schema, parallelism: options.parallelism ?? 1, build: (input) => build(input, window) });
   const cutAt = Math.min(options.cutAt ?? list.length, list.length);
@@ -128,7 +137,10 @@ const batchRows = fc.constantFrom(1, 3, 100);
 describe('windows', () => {
   for (const [name, build] of Object.entries(builds)) {
     it(`equal Flink's, element by element: ${name}`, async () => {
-      await fc.assert(fc.asyncProperty(fc.oneof(aligned, sessions), steps, batchRows, async (window, list, rows) => compare(build, window, list, { batchRows: rows })), { numRuns: 300 });
+      await fc.assert(
+        fc.asyncProperty(fc.oneof(aligned, sessions), steps, batchRows, async (window, list, rows) => compare(build, window, list, { batchRows: rows })),
+        { numRuns: 300 },
+      );
     });
 
     it(`are the same after a restart at another parallelism: ${name}`, async () => {
