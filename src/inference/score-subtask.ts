@@ -136,10 +136,9 @@ export class ScoreSubtask implements Subtask {
   }
 
   async close(): Promise<void> {
-    // A failed open leaves nothing behind.
-    const scorer = this.#scorer as Scorer | undefined;
-    await this.#queue.whenStill();
-    await scorer?.close();
+    // Where open failed, or never ran, there is less to close.
+    await (this.#queue as RunQueue | undefined)?.whenStill();
+    await (this.#scorer as Scorer | undefined)?.close();
   }
 
   async #finish(): Promise<void> {

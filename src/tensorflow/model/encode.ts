@@ -117,12 +117,13 @@ type Numbers = Float32Array | Float64Array | Int8Array | Int16Array | Int32Array
 function scalarValues(column: Column): Numbers {
   const { values, field } = column;
   if (values !== undefined && plainDtypes.has(field.dtype)) return values as Numbers;
-  return numbersInto(new Float32Array(column.length), column);
+  // Not float32: a large int64 must keep its digits until the mean is taken off.
+  return numbersInto(new Float64Array(column.length), column);
 }
 
 const plainDtypes: ReadonlySet<string> = new Set(['int8', 'int16', 'int32', 'uint8', 'uint16', 'uint32', 'float32', 'float64']);
 
-function numbersInto<A extends Float32Array | Int32Array>(into: A, column: Column): A {
+function numbersInto<A extends Float64Array | Int32Array>(into: A, column: Column): A {
   if (column.values !== undefined && plainDtypes.has(column.field.dtype)) {
     into.set(column.values as unknown as ArrayLike<number>);
     return into;

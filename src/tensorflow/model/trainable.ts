@@ -68,7 +68,7 @@ export interface StepResult {
 }
 
 export interface GradientResult extends StepResult {
-  /** By variable name, float32, same shapes. */
+  /** By variable name, float32, same shapes; absent for a variable that the loss does not depend on. */
   readonly gradients: Readonly<Record<string, TensorValue>>;
   /**
    * New values of the variables that are not trainable, such as batch normalization's moving averages. They are values, not

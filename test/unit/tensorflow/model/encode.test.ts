@@ -31,6 +31,8 @@ describe('columns as tensors', () => {
       assert.deepEqual(encode(numeric({ mean: 2, std: 4 }), field, [2, 6, 10]), { direct: [0, 1, 2], shape: [3, 1] });
       assert.deepEqual(encode(numeric(), field, [2, 6, 10]), { direct: [2, 6, 10], shape: [3, 1] });
     }
+    // A time in ms, with a mean taken off, keeps its last digits.
+    assert.deepEqual(encode(numeric({ mean: 1_700_000_000_000 }), t.int64(), [1_700_000_000_001, 1_700_000_000_007]).direct, [1, 7]);
     assert.deepEqual(encode(numeric(), t.bool(), [true, false, true]).direct, [1, 0, 1]);
   });
 
