@@ -118,6 +118,10 @@ export class ScoreSubtask implements Subtask {
     else this.#queue.watermark(watermark);
   }
 
+  async idle(isIdle: boolean): Promise<void> {
+    if (isIdle) await this.#finish();
+  }
+
   endOfPass(): Promise<void> {
     return this.#finish();
   }

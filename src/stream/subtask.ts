@@ -21,6 +21,8 @@ export interface Subtask {
   process(batch: RecordBatch, input: number): void | Promise<void>;
   /** The watermark over all inputs has risen to `watermark` (ms; Infinity at the end). The engine passes it on afterwards. */
   advance?(watermark: number): void | Promise<void>;
+  /** All inputs are idle (or one is active again); the engine passes it on afterwards. Emit what is outstanding: it would end the idleness. */
+  idle?(isIdle: boolean): void | Promise<void>;
   /** Processing time reached a timer set by context.setProcessingTimer. */
   onProcessingTime?(timeMs: number): void | Promise<void>;
   /** All inputs completed `passes` passes over their data. */

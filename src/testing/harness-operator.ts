@@ -194,7 +194,10 @@ export class HarnessOperator {
       this.#options.signal(this.#instances.indexOf(instance), signal);
     };
     const isIdle = active.length === 0;
-    if (isIdle !== instance.isIdle) pass({ kind: 'idle', isIdle });
+    if (isIdle !== instance.isIdle) {
+      await subtask.idle?.(isIdle);
+      pass({ kind: 'idle', isIdle });
+    }
     instance.isIdle = isIdle;
     const watermark = Math.min(...active.map((lane) => lane.watermark));
     if (isIdle || watermark <= instance.watermark) return;

@@ -150,8 +150,9 @@ export class OperatorDriver {
           if (subtask.makesWatermarks !== true || item.watermark === Infinity) this.outputs.watermark(item.watermark);
         });
       case 'idle':
-        this.outputs.idle(item.idle);
-        return undefined;
+        return after(subtask.idle?.(item.idle), () => {
+          this.outputs.idle(item.idle);
+        });
       case 'endOfPass':
         return after(subtask.endOfPass?.(item.passes), () => this.outputs.endOfPass(item.passes));
       case 'timer':

@@ -129,6 +129,16 @@ describe('score with a model that trains', () => {
     await harness.close();
   });
 
+  it('emits what it holds before it says that its input is idle', async () => {
+    const harness = await scoring(await ManualFeed.of(lateness), { batch: { maxSize: 100 } });
+    await harness.push(rowsOf(3), [1, 2, 3]);
+    await harness.watermark(3);
+    await harness.idle(true);
+    assert.equal(harness.rows().length, 3);
+    assert.deepEqual(harness.watermarks, [3]);
+    await harness.close();
+  });
+
   it('has nothing in flight at a cut, and goes on after it', async () => {
     const harness = await scoring(await ManualFeed.of(lateness), { batch: { maxSize: 7 } });
     const rows = rowsOf(60);
