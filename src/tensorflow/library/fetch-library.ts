@@ -75,7 +75,7 @@ async function fetchWheel(cacheDir: string, temporary: string, tell: OnSetupProg
   if (sha256 !== wheel.sha256) {
     throw setupFailed(
       `${name} has the SHA-256 ${sha256}, wanted ${wheel.sha256}`,
-      "the file is damaged or another one: check your package index (pip config list) and run setup again",
+      'the file is damaged or another one: check your package index (pip config list) and run setup again',
     );
   }
   await mkdir(join(cacheDir, 'wheels'), { recursive: true });

@@ -29,7 +29,9 @@ const abandoned = new FinalizationRegistry<SessionReference>((reference) => {
  * place where the graph provably keeps nothing of them, so leave them unchanged until the call ends; all others are
  * copied before `run` returns its promise. Results are fresh arrays of the caller's.
  *
- * Calls may overlap, also from several threads; the graph's own rules say what that means for its variables.
+ * Calls may overlap, also from several threads; the graph's own rules say what that means for its variables. TensorFlow
+ * cannot be interrupted: terminating a thread waits for its calls, and a thread that ends without {@link close} leaves
+ * its reference, so that the memory stays until the process ends.
  */
 export class NativeSession {
   readonly #reference: SessionReference;

@@ -94,3 +94,24 @@ test('close waits for runs in flight, and later runs are refused', async () => {
   assert.equal(settled, 100);
   await assert.rejects(own.run({ x: f32([1, 2], 1, 0) }, ['y']), /closed/);
 });
+
+test('a session may have thread pools of its own; an unknown option is refused', async () => {
+  const own = await NativeSession.fromGraphDef(linearGraph(), { init: ['init'], threads: { intraOp: 1, interOp: 2 } });
+  assert.deepEqual(own.runSync({ x: f32([1, 2], 1, 1) }, ['y']), { y: f32([1, 1], 11) });
+  await own.close();
+  const options = { thread: 2 };
+  await assert.rejects(
+    NativeSession.fromGraphDef(linearGraph(), options as object),
+    (thrown: unknown) => isMillraceError(thrown) && thrown.code === 'OPTION_INVALID',
+  );
+});
+
+test('a graph that TensorFlow refuses, or an init that fails, leaves no session', async () => {
+  const graph = new GraphDefBuilder();
+  graph.add({ name: 'a', op: 'NoSuchOperation' });
+  await assert.rejects(
+    NativeSession.fromGraphDef(graph.serialize()),
+    (thrown: unknown) => isMillraceError(thrown) && thrown.code === 'MODEL_INVALID' && /NoSuchOperation/.test(thrown.message),
+  );
+  await assert.rejects(NativeSession.fromGraphDef(linearGraph(), { init: ['nothing'] }), /target "nothing"/);
+});
