@@ -176,8 +176,7 @@ export class JobRun implements RunningJob {
     const { id, name, bundle, params, parallelism, keyGroups } = this.#submission;
     return {
       ...{ id, name, params, parallelism, keyGroups },
-      bundlePath: bundle.path,
-      bundleHash: bundle.hash,
+      bundle,
       overrides: this.#overrides,
       fingerprint: this.#plan.fingerprint,
       description: describeGraph(this.#plan),

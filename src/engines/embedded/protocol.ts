@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { EncodedError, LogRecord } from '../../core/index.js';
 import type { DoorbellMemory } from '../../memory/doorbell.js';
 import type { RingMemory } from '../../memory/ring-memory.js';
+import type { JobBundle } from '../../stream/engine.js';
 import type { StateChunk } from '../../stream/subtask.js';
 import type { GraphDescription } from '../../stream/planner/index.js';
 import type { ResolvedEmbeddedEngineOptions } from './options.js';
@@ -28,8 +29,7 @@ export interface SubtaskTask {
 export interface JobTask {
   readonly id: string;
   readonly name: string;
-  readonly bundlePath: string;
-  readonly bundleHash: string;
+  readonly bundle: JobBundle;
   readonly params: Readonly<Record<string, unknown>>;
   readonly parallelism: number;
   readonly keyGroups: number;

@@ -47,9 +47,9 @@ let cached: { readonly key: string; readonly graph: JobGraph } | undefined;
 /** Builds the graph again and holds it against the main thread's. */
 async function planned(task: SubtaskTask): Promise<JobGraph> {
   const { job } = task;
-  const key = `${job.bundlePath} ${job.fingerprint}`;
+  const key = `${job.bundle.path} ${job.fingerprint}`;
   if (cached?.key === key) return cached.graph;
-  const definition = await loadJob({ path: job.bundlePath });
+  const definition = await loadJob(job.bundle);
   const graph = planJob(buildGraph(definition, job.params), { parallelism: job.parallelism, keyGroups: job.keyGroups, overrides: job.overrides });
   if (graph.fingerprint !== job.fingerprint) {
     const difference = formatGraphDifference(job.description, graph) ?? 'the plans differ';
