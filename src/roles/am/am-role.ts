@@ -9,6 +9,8 @@ import type { ClusterAction } from './state-machine.js';
 interface AmState {
   /** Number of the next version of the model. */
   readonly nextVersion: number;
+  /** Roles whose nodes have all finished. */
+  readonly finishedRoles: readonly string[];
 }
 
 /** The application manager as a role: core, gRPC face, clock. */
@@ -31,17 +33,20 @@ export class AmRole implements RoleService {
 
   async open(restored: readonly Uint8Array[]): Promise<void> {
     const { cluster, clock, roles, rendezvous } = this.#host;
-    const state = restored[0] === undefined ? { nextVersion: 0 } : (JSON.parse(Buffer.from(restored[0]).toString()) as AmState);
+    const state = restored[0] === undefined ? { nextVersion: 0, finishedRoles: [] } : (JSON.parse(Buffer.from(restored[0]).toString()) as AmState);
     this.#models = new ModelRegistry(state.nextVersion);
     this.#manager = new ClusterManager(cluster, roles, clock.now(), (action) => this.#act(action));
     this.#service = new AmService({ name: cluster.name, manager: this.#manager, models: this.#models, heartbeatIntervalMs: cluster.heartbeatIntervalMs, clock });
     this.#server = await startServer([this.#service.service], { host: cluster.host, clock });
     rendezvous.publish(amKey(cluster.name), this.#server.address);
+    for (const role of state.finishedRoles) {
+      for (let index = 0; index < (roles[role] ?? 0); index++) this.#manager.finish({ role, index, epoch: 0, address: '' }, clock.now());
+    }
     this.#tick();
   }
 
   freeze(): Uint8Array[] {
-    return [Buffer.from(JSON.stringify({ nextVersion: this.#models.next } satisfies AmState))];
+    return [Buffer.from(JSON.stringify({ nextVersion: this.#models.next, finishedRoles: this.#manager.finishedRoles } satisfies AmState))];
   }
 
   async close(): Promise<void> {

@@ -48,9 +48,17 @@ export class ClusterManager {
   /** @throws NODE_FENCED, PROTOCOL */
   register(node: NodeInfo, nowMs: number): void {
     this.#registry.register(node, nowMs);
-    if (this.#registry.missing.length > 0) return;
-    if (this.#state === 'forming') this.#handle('complete');
+    if (this.#state === 'forming') this.#completeIfAllThere();
     else this.#act('announce');
+  }
+
+  /** Roles all of whose nodes have finished: what a successor must know, because those nodes never come again. */
+  get finishedRoles(): string[] {
+    return this.#registry.finishedRoles;
+  }
+
+  #completeIfAllThere(): void {
+    if (this.#registry.missing.length === 0) this.#handle('complete');
   }
 
   /** @throws NODE_FENCED */
@@ -59,8 +67,9 @@ export class ClusterManager {
   }
 
   /** The node has done its work. @throws NODE_FENCED */
-  finish(node: NodeInfo): void {
-    this.#registry.finish(node);
+  finish(node: NodeInfo, nowMs = this.#startedAtMs): void {
+    this.#registry.finish(node, nowMs);
+    this.#completeIfAllThere();
     if (this.#registry.haveFinished(this.#deciding())) this.#handle('policyMet');
     if (this.#registry.haveFinished(() => true)) this.#handle('allFinished');
   }

@@ -33,9 +33,16 @@ export class NodeRegistry {
     if (entry !== undefined) entry.lastBeatMs = nowMs;
   }
 
-  finish(info: NodeInfo): void {
-    const entry = this.#current(info, false);
-    if (entry !== undefined) entry.hasFinished = true;
+  /** A node may have finished before this manager was there: it need not have registered. */
+  finish(info: NodeInfo, nowMs: number): void {
+    const entry = this.#current(info, true);
+    if (entry === undefined) this.#nodes.set(key(info), { info, lastBeatMs: nowMs, hasFinished: true });
+    else entry.hasFinished = true;
+  }
+
+  /** Roles all of whose nodes have finished. */
+  get finishedRoles(): string[] {
+    return [...this.#expected.keys()].filter((role) => this.haveFinished((other) => other === role));
   }
 
   get nodes(): NodeInfo[] {

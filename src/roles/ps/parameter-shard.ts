@@ -110,6 +110,12 @@ export class ParameterShard {
     this.#pump();
   }
 
+  /** No member comes or speaks any more: those that ended before a restore never connected to this shard. */
+  endMembers(): void {
+    for (const member of this.#members) member.hasLeft = true;
+    this.#pump();
+  }
+
   /** Handles whatever can be handled, until nothing moves. */
   #pump(): void {
     for (let moved = true; moved; ) {

@@ -4,16 +4,16 @@ import '../../../../src/roles/index.js';
 import { t } from '../../../../src/memory/schema.js';
 import { defineJob } from '../../../../src/stream/job.js';
 import { param } from '../../../../src/stream/params.js';
-import { adam, concat, defineModel, dense, numeric } from '../../../../src/tensorflow/model/index.js';
+import { adam, concat, defineModel, dense, numeric, sgd } from '../../../../src/tensorflow/model/index.js';
 
 export const record = { n: t.int32(), at: t.float64(), x: t.float32(), y: t.float32(), label: t.bool() };
 
-const separator = defineModel({
+const separator = (learningRate: number) => defineModel({
   inputs: { x: numeric(), y: numeric() },
   label: { label: t.bool() },
   build: ({ x, y }) => ({ probability: dense(1, 'sigmoid', dense(8, 'tanh', concat([x, y]))) }),
   loss: 'binaryCrossentropy',
-  optimizer: adam(0.02),
+  optimizer: learningRate > 1 ? sgd(learningRate) : adam(learningRate),
 });
 
 /** Learns x + y > 0; every record carries its number, so that a test can count. */
@@ -25,7 +25,7 @@ export default defineJob({
     servers: t.int32(),
     mode: t.string(),
     delayMs: param(t.int32(), { default: 0 }),
-    nanAt: param(t.int32(), { default: -1 }),
+    learningRate: param(t.float64(), { default: 0.02 }),
     ratePerSecond: param(t.int32(), { default: 0 }),
   },
   build: ({ params, source }) => {
@@ -37,12 +37,12 @@ export default defineJob({
         make: (n: number) => {
           const x = Math.sin(n * 12.9898);
           const y = Math.cos(n * 78.233);
-          return { n, at: n * 1000, x: n === params.nanAt ? 3e38 : x, y, label: x + y > 0 };
+          return { n, at: n * 1000, x, y, label: x + y > 0 };
         },
       }),
       { time: 'at' },
     );
-    const training = records.train(separator, {
+    const training = records.train(separator(params.learningRate), {
       workers: params.workers,
       parameterServers: params.servers,
       batchSize: 32,
