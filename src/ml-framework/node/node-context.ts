@@ -66,4 +66,6 @@ export interface NodeCheckpoint {
   readonly restored: readonly Uint8Array[];
   /** `freeze` runs at each barrier and returns pieces of state that can move to another node of the role each. */
   onFreeze(freeze: () => readonly Uint8Array[]): void;
+  /** `emit` runs before each barrier is passed on: for what must go downstream ahead of it. */
+  beforeBarrier(emit: () => Promise<void>): void;
 }

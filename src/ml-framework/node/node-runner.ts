@@ -29,6 +29,7 @@ export class NodeRunner {
   #parameters: ParameterClient | undefined;
   #localShard: LocalShard | undefined;
   #freeze: () => readonly Uint8Array[] = () => [];
+  #beforeBarrier: () => Promise<void> = () => Promise.resolve();
   #hasLeft = false;
   /** Settles when the entry has returned and the node has said so. */
   #ended: Promise<void> | undefined;
@@ -65,6 +66,7 @@ export class NodeRunner {
 
   /** Before the barrier is passed on: everything pushed is applied, and the shards know. */
   async prepareSnapshot(cut: number): Promise<void> {
+    await this.#beforeBarrier();
     if (!this.#hasLeft) await this.#parameters?.mark(cut);
   }
 
@@ -127,6 +129,9 @@ export class NodeRunner {
         restored: this.#restored.user,
         onFreeze: (freeze) => {
           this.#freeze = freeze;
+        },
+        beforeBarrier: (emit) => {
+          this.#beforeBarrier = emit;
         },
       },
       metrics,

@@ -55,6 +55,7 @@ class TrainingWorker {
 
   /** The first version goes out before anything is learned, so that a scorer of the same job never waits on the stream. */
   async begin(): Promise<void> {
+    this.#ctx.checkpoint.beforeBarrier(() => this.#progress.flush());
     const weights = await this.#parameters.pull();
     await this.#publisher?.publish(weights, this.#parameters.clock);
   }
