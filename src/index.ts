@@ -1,6 +1,6 @@
 export * from './core/index.js';
 export * from './memory/schema.js';
-export { batchFromColumns, batchFromRows, type Column, type RecordBatch } from './memory/index.js';
+export { batchFromColumns, batchFromRows, BatchBuilder, type Column, type RecordBatch } from './memory/index.js';
 export * from './stream/index.js';
 export * from './connectors/index.js';
 export * from './tensorflow/model/index.js';

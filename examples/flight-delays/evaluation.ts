@@ -94,7 +94,7 @@ export function evaluate(probabilities: readonly number[], late: readonly boolea
   let rankSum = 0;
   let positives = 0;
   let loss = 0;
-  for (let from = 0; from < order.length; ) {
+  for (let from = 0; from < order.length;) {
     let to = from + 1;
     while (to < order.length && probabilities[order[to]!] === probabilities[order[from]!]) to++;
     const rank = (from + to + 1) / 2;

@@ -1,4 +1,4 @@
-import { console, defineJob, param, parquet, parquetSink, t } from 'millrace';
+import { console, defineJob, param, parquetSink, t } from 'millrace';
 import { summary } from './evaluation.js';
 import { addHistory, readFlights } from './flights.js';
 import { lateness } from './model.js';
@@ -26,7 +26,9 @@ export default defineJob({
     });
     const predictions = training.predictions.select('date', 'origin', 'destination', 'late', 'probability');
     predictions.to(parquetSink(`${params.output}/scores.parquet`));
-    predictions.to(summary({ path: `${params.output}/summary.json`, lastShare: 0.2, facts: { scores: `${params.output}/scores.parquet`, model: `${params.output}/model` } }));
-    training.metrics.to(console({ every: '10 s' }));
+    predictions.to(
+      summary({ path: `${params.output}/summary.json`, lastShare: 0.2, facts: { scores: `${params.output}/scores.parquet`, model: `${params.output}/model` } }),
+    );
+    training.metrics.to(console({ every: 20 }));
   },
 });

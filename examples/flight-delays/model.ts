@@ -23,5 +23,5 @@ export const lateness = defineModel({
     probability: dense(1, 'sigmoid', dense(64, 'relu', dense(128, 'relu', concat(Object.values(features))))),
   }),
   loss: 'binaryCrossentropy',
-  optimizer: adam({ learningRate: 2e-3 }),
+  optimizer: adam(2e-3),
 });

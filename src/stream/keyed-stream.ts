@@ -1,9 +1,10 @@
 import { MillraceError } from '../core/errors.js';
 import type { Infer, Schema } from '../memory/schema.js';
-import type { DataStream } from './data-stream.js';
+import type { DataStream, Flat } from './data-stream.js';
 import type { KeySelector } from './graph.js';
 import type { KeyedProcessFunction, SideOutputs } from './operators/keyed-process-function.js';
 import { KeyedProcess, type AnyKeyedFunction } from './operators/keyed-process.js';
+import { KeyedWith, type AnyDerivation, type KeyedDerivation } from './operators/keyed-with.js';
 import { valueState, type StateDescriptors, type ValueStateDescriptor } from './state/descriptors.js';
 import { keyView, type KeyView } from './state/key.js';
 import { WindowedStream } from './windowed-stream.js';
@@ -72,6 +73,30 @@ export class KeyedStream<R, K, C extends keyof R & string = never> {
     const schema = second === undefined ? undefined : (first as Schema);
     const fn = (second ?? first) as AnyKeyedFunction;
     return this.#run('process', schema, fn) as DataStream<never>;
+  }
+
+  /**
+   * Adds columns to each record from what its key has seen so far; the record's own columns are passed on untouched.
+   *
+   * @param added names and types of the new columns; the stream must have a schema
+   */
+  with<const A extends Schema, S extends StateDescriptors = Record<string, never>>(
+    added: A,
+    derivation: KeyedDerivation<R, K, A, S>,
+  ): DataStream<Flat<Omit<R, keyof A> & Infer<A>>> {
+    const { key } = this;
+    const { schema: given, scope } = this.stream;
+    if (given === undefined) scope.builder.problem('with', 'the stream has no schema; give the map before it one, map({ ... }, fn)');
+    const schema = { ...given, ...added };
+    return this.stream.transform(
+      {
+        kind: 'with',
+        schema,
+        notes: [`key: ${formatKey(key)}`, `adds ${Object.keys(added).join(', ')}`],
+        create: () => new KeyedWith({ key, view: this.#view, derivation: derivation, added, schema }),
+      },
+      { kind: 'hash', key },
+    );
   }
 
   /** The running combination of all rows of a key so far: one row out for each row in. `fn` changes neither argument. */

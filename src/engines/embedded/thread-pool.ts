@@ -17,6 +17,8 @@ export class ThreadPool {
       concurrentTasksPerWorker: 1,
       // The default freezes a thread between tasks, and with it timers and gRPC.
       atomics: 'disabled',
+      // TensorFlow opens and closes files by itself; Node would warn of each that it did not see opened.
+      trackUnmanagedFds: false,
       recordTiming: false,
     });
     // A thread that dies rejects its task; there is no more to learn from the pool's own event.

@@ -118,7 +118,9 @@ export class LabelDelay implements Subtask {
       const known = labelKnownAt(view.at(i) as never);
       const time = typeof known === 'number' ? known : known.getTime();
       if (!(time > -Infinity && time < Infinity)) {
-        throw new MillraceError('USER_FUNCTION', `${name}: labelKnownAt gave ${String(known)} for ${JSON.stringify(batch.row(i))}; it must be a time`, { details: { row: i } });
+        throw new MillraceError('USER_FUNCTION', `${name}: labelKnownAt gave ${String(known)} for ${JSON.stringify(batch.row(i))}; it must be a time`, {
+          details: { row: i },
+        });
       }
       // Nothing is learned before it was predicted.
       labelTimes[i] = Math.max(time, times[i]!);

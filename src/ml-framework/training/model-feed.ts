@@ -41,7 +41,11 @@ class ClusterModelFeed implements ModelFeed {
   }
 
   async latest(deadlineMs: number): Promise<ModelVersion> {
-    await withDeadline(this.#first.promise, { ms: deadlineMs, what: `first version of the model of cluster ${this.#client.cluster}`, clock: this.#context.clock });
+    await withDeadline(this.#first.promise, {
+      ms: deadlineMs,
+      what: `first version of the model of cluster ${this.#client.cluster}`,
+      clock: this.#context.clock,
+    });
     return this.#latest!;
   }
 

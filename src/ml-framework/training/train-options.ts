@@ -23,6 +23,8 @@ export interface TrainOptions<R> {
   readonly publishEverySteps?: number;
   /** And at least this often, where there were updates; 0 (default): by updates only. */
   readonly publishEvery?: Duration;
+  /** Directory that gets each published version, the newest replacing the one before: model.json and weights.bin. Default: none. */
+  readonly outputDir?: string;
   /** Steps of a worker behind one record of the metrics stream. Default 10. */
   readonly metricsEverySteps?: number;
   /** Name of the cluster and its operators. Default: the model's. */
@@ -45,6 +47,7 @@ export const trainOptions = z
     seed: z.int().min(0).default(1),
     publishEverySteps: z.int().min(1).default(100),
     publishEvery: durationMs.default(0),
+    outputDir: z.string().min(1).optional(),
     metricsEverySteps: z.int().min(1).default(10),
     name: z
       .string()

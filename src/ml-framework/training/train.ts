@@ -2,6 +2,7 @@ import { MillraceError } from '../../core/index.js';
 import type { Schema } from '../../memory/index.js';
 import { DataStream, type Flat } from '../../stream/data-stream.js';
 import { resolveOptions } from '../../core/options.js';
+import type { ModelFeedFactory } from '../../tensorflow/predictor.js';
 import type { TrainedModel } from '../../tensorflow/model/trained-model.js';
 import type { Accepts, Model, OutputsOf } from '../../tensorflow/model/types.js';
 import { defineCluster, type ClusterConfig } from '../cluster/cluster-config.js';
@@ -10,6 +11,7 @@ import { rolePart } from '../node/role-registry.js';
 import { addAMRole, addPSRole, addRole } from '../roles.js';
 import { LabelDelay } from './label-delay.js';
 import { modelFeedFactory } from './model-feed.js';
+import { ModelWriter } from './model-writer.js';
 import { Rebatch } from './rebatch.js';
 import { delayedSchema } from './step-batch.js';
 import { trainOptions, type ResolvedTrainOptions, type TrainOptions } from './train-options.js';
@@ -38,16 +40,25 @@ declare module '../../stream/data-stream.js' {
 
 export type TrainingOf<R, M> = M extends Model<infer F, infer L, infer O> ? Training<R, F, L, O> : never;
 
-DataStream.prototype.train = function train<R, M extends Model<unknown, unknown, unknown>>(this: DataStream<R>, model: M & Accepts<R, M>, options: TrainOptions<R>): TrainingOf<R, M> {
+DataStream.prototype.train = function train<R, M extends Model<unknown, unknown, unknown>>(
+  this: DataStream<R>,
+  model: M & Accepts<R, M>,
+  options: TrainOptions<R>,
+): TrainingOf<R, M> {
   return trainOn(this as DataStream<unknown>, model, options as TrainOptions<unknown>) as unknown as TrainingOf<R, M>;
 };
 
-function trainOn(stream: DataStream<unknown>, model: Model<unknown, unknown, unknown>, given: TrainOptions<unknown>): Training<unknown, unknown, unknown, unknown> {
+function trainOn(
+  stream: DataStream<unknown>,
+  model: Model<unknown, unknown, unknown>,
+  given: TrainOptions<unknown>,
+): Training<unknown, unknown, unknown, unknown> {
   const name = given?.name ?? model.name;
   const { builder } = stream.scope;
   const resolved = resolveOptions(trainOptions, given, `train ${name}`);
   for (const problem of model.problems(stream.schema, true)) builder.problem(`${name} worker`, problem);
-  if (stream.schema === undefined) throw new MillraceError('GRAPH_INVALID', `train ${name}: the stream has no schema; derive columns with .with({…}) or give the map a schema`);
+  if (stream.schema === undefined)
+    throw new MillraceError('GRAPH_INVALID', `train ${name}: the stream has no schema; derive columns with .with({…}) or give the map a schema`);
   const cluster = clusterOf(name, resolved);
   addAMRole(stream, cluster);
   const steps = resolved.labelKnownAt === undefined ? rebatched(stream, stream.schema, name, resolved) : delayed(stream, stream.schema, name, resolved);
@@ -73,11 +84,30 @@ function trainOn(stream: DataStream<unknown>, model: Model<unknown, unknown, unk
     ...(resolved.parameterServers === 0 ? { maxParallelism: 1 } : {}),
   });
   if (resolved.parameterServers > 0) addPSRole(workers, cluster, model.optimizer);
+  const versions = modelFeedFactory(cluster);
+  if (resolved.outputDir !== undefined) addModelWriter(stream, model.name, versions, resolved.outputDir);
   return {
-    model: { definition: model, versions: modelFeedFactory(cluster) },
+    model: { definition: model, versions },
     metrics: workers.sideOutput<TrainingMetrics>(metricsTag),
     predictions: workers as DataStream<Flat<OutputsOf<Model<unknown, unknown, unknown>>>>,
   } as unknown as Training<unknown, unknown, unknown, unknown>;
+}
+
+function addModelWriter(stream: DataStream<unknown>, model: string, versions: ModelFeedFactory, dir: string): void {
+  stream.scope.builder.add(
+    {
+      kind: 'model-writer',
+      name: `${model} model`,
+      parallelism: 1,
+      maxParallelism: 1,
+      schema: undefined,
+      startsChain: true,
+      boundedness: 'bounded',
+      notes: [`to ${dir}`],
+      create: () => new ModelWriter({ model, versions, dir }),
+    },
+    [],
+  );
 }
 
 function clusterOf(name: string, options: ResolvedTrainOptions): ClusterConfig {
@@ -104,7 +134,12 @@ function rebatched(stream: DataStream<unknown>, schema: Schema, name: string, { 
 }
 
 /** One subtask: it makes one order of all records. */
-function delayed(stream: DataStream<unknown>, schema: Schema, name: string, { batchSize, labelKnownAt, maxPredictionDelay }: ResolvedTrainOptions): DataStream<unknown> {
+function delayed(
+  stream: DataStream<unknown>,
+  schema: Schema,
+  name: string,
+  { batchSize, labelKnownAt, maxPredictionDelay }: ResolvedTrainOptions,
+): DataStream<unknown> {
   const operator = `${name} label delay`;
   return stream.transform({
     kind: 'label-delay',

@@ -170,15 +170,16 @@ class RowContext implements TimerService {
     return this.#clock.clock.now();
   }
 
-  emit(row: unknown, time: number | undefined = this.timestamp): void {
+  // Bound, because people take them apart: `process(row, { state, emit })`.
+  readonly emit = (row: unknown, time: number | undefined = this.timestamp): void => {
     this.#main.add(row, time);
-  }
+  };
 
-  sideOutput(tag: string, row: unknown, time: number | undefined = this.timestamp): void {
+  readonly sideOutput = (tag: string, row: unknown, time: number | undefined = this.timestamp): void => {
     const side = this.#sides.get(tag);
     if (side === undefined) throw new Error(`no side output '${tag}' is declared; add it to sideOutputs`);
     side.add(row, time);
-  }
+  };
 
   registerEventTime(time: number): void {
     this.#keyed.eventTimers.add(finite(time), this.#keyed.slot);

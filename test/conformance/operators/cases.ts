@@ -341,6 +341,33 @@ const withCase: OperatorCase = {
   plain: each(({ key, value }) => [{ key, value: value + 1, half: Math.trunc(value / 2) }]),
 };
 
+/** The number and the sum of the rows of a key before this one. */
+const keyedWithCase: OperatorCase = {
+  method: 'KeyedStream.with',
+  what: 'two columns from what the key has seen so far',
+  build: (input) =>
+    input
+      .select('key', 'value')
+      .keyBy('key')
+      .with(
+        { seen: t.int32(), sum: t.nullable(t.float64()) },
+        {
+          state: { past: valueState(() => ({ seen: 0, sum: 0 })) },
+          derive({ value }, { state }) {
+            const past = state.past.value;
+            const columns = { seen: past.seen, sum: past.seen === 0 ? null : past.sum };
+            past.seen++;
+            past.sum += value;
+            return columns;
+          },
+        },
+      ),
+  plain: ({ events }) =>
+    [...byKey(events).values()].flatMap((rows) =>
+      rows.map(({ key, value, at }, i) => ({ row: { key, value, seen: i, sum: i === 0 ? null : total(rows.slice(0, i)) }, time: at.getTime() })),
+    ),
+};
+
 const exchanges: readonly OperatorCase[] = [
   {
     method: 'DataStream.select',
@@ -375,6 +402,6 @@ const exchanges: readonly OperatorCase[] = [
 ];
 
 /** Methods that need a schema: their cases have no row path. */
-export const columnsOnly: ReadonlySet<string> = new Set(['DataStream.with', 'WindowedStream.summarize']);
+export const columnsOnly: ReadonlySet<string> = new Set(['DataStream.with', 'KeyedStream.with', 'WindowedStream.summarize']);
 
-export const cases: readonly OperatorCase[] = [...perRecord, withCase, ...exchanges, ...keyed, ...windowed, summarizeCase];
+export const cases: readonly OperatorCase[] = [...perRecord, withCase, keyedWithCase, ...exchanges, ...keyed, ...windowed, summarizeCase];
