@@ -1,4 +1,24 @@
-import { addAMRole, addPSRole, addRole, adam, batchFromRows, bool, collect, concat, console, defineCluster, defineJob, defineModel, dense, generator, numeric, param, t, wholeModel, type NodeEntry } from 'millrace';
+import {
+  addAMRole,
+  addPSRole,
+  addRole,
+  adam,
+  batchFromRows,
+  bool,
+  collect,
+  concat,
+  console,
+  defineCluster,
+  defineJob,
+  defineModel,
+  dense,
+  generator,
+  numeric,
+  param,
+  t,
+  wholeModel,
+  type NodeEntry,
+} from 'millrace';
 
 /**
  * A cluster of one's own: workers train a model with a node entry written here, and a chief, a role without input,
@@ -37,7 +57,7 @@ const train: NodeEntry<{ x: number; y: number; inside: boolean }, Loss> = async 
     for await (const batch of ctx.input) {
       const weights = await parameters.pull();
       session.setWeights(weights);
-      const { loss, gradients } = await session.gradients(batch as never);
+      const { loss, gradients } = await session.gradients(batch);
       await parameters.push(gradients, { examples: batch.length });
       const step = parameters.clock;
       if (ctx.index === 0 && step % 50 < ctx.count) await ctx.model.publish(wholeModel(await parameters.pull(), step, false));
@@ -62,7 +82,7 @@ const evaluate: NodeEntry<never, Evaluation> = async (ctx) => {
     const batch = batchFromRows(point, held);
     for await (const { version, step, weights } of ctx.model.versions()) {
       await predictor.setWeights(weights);
-      const { probability } = await predictor.predictor.run(predictor.feeds(batch as never));
+      const { probability } = await predictor.predictor.run(predictor.feeds(batch));
       const scores = probability!.data as Float32Array;
       const right = held.filter(({ x, y }, i) => scores[i]! > 0.5 === x * x + y * y < 1).length;
       await ctx.emit([{ version, step, accuracy: right / held.length }]);
@@ -76,7 +96,9 @@ export default defineJob({
   name: 'custom-role',
   params: { records: param(t.int32(), { default: 60_000 }), quiet: param(t.bool(), { default: false }) },
   build: ({ env, params, source }) => {
-    const points = source(generator({ schema: point, count: params.records, make: pointAt }), { batchRows: 64 }).with({ inside: bool((p) => p.x * p.x + p.y * p.y < 1) });
+    const points = source(generator({ schema: point, count: params.records, make: pointAt }), { batchRows: 64 }).with({
+      inside: bool((p) => p.x * p.x + p.y * p.y < 1),
+    });
     const cluster = defineCluster({ name: 'circle', roles: { worker: 2, ps: 1, chief: 1 }, mode: 'asp' });
     addAMRole(env, cluster);
     const losses = addRole<{ x: number; y: number; inside: boolean }, Loss>(env, cluster, 'worker', {
@@ -85,7 +107,10 @@ export default defineJob({
       output: { worker: t.int32(), step: t.int64(), loss: t.float64() },
     });
     addPSRole(losses, cluster, model.optimizer);
-    const evaluations = addRole<never, Evaluation>(env, cluster, 'chief', { entry: evaluate, output: { version: t.int64(), step: t.int64(), accuracy: t.float64() } });
+    const evaluations = addRole<never, Evaluation>(env, cluster, 'chief', {
+      entry: evaluate,
+      output: { version: t.int64(), step: t.int64(), accuracy: t.float64() },
+    });
     evaluations.to(params.quiet ? collect('evaluations') : console());
     losses.to(collect('losses'));
   },

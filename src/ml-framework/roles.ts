@@ -59,7 +59,12 @@ export interface RoleOptions<In, Out> {
  *
  * @returns what the nodes emit
  */
-export function addRole<In = Record<string, unknown>, Out = Record<string, unknown>>(env: RoleScope, cluster: ClusterConfig, role: string, options: RoleOptions<In, Out>): DataStream<Out> {
+export function addRole<In = Record<string, unknown>, Out = Record<string, unknown>>(
+  env: RoleScope,
+  cluster: ClusterConfig,
+  role: string,
+  options: RoleOptions<In, Out>,
+): DataStream<Out> {
   const { input, exchange = { kind: 'rebalance' }, output, sideOutputs = {}, reads, maxParallelism, notes = [] } = options;
   const plan = clusterPlan(env.scope, cluster);
   const name = `${cluster.name} ${role}`;
@@ -104,7 +109,11 @@ export function addPSRole(workers: DataStream<unknown>, cluster: ClusterConfig, 
       startsChain: true,
       role: 'ps',
       notes: [`cluster ${cluster.name}`, `optimizer ${optimizer.kind}`, cluster.mode],
-      create: () => new ServiceSubtask((context) => plan.host(context, 'ps'), (host) => rolePart('createPs')(host, optimizer)),
+      create: () =>
+        new ServiceSubtask(
+          (context) => plan.host(context, 'ps'),
+          (host) => rolePart('createPs')(host, optimizer),
+        ),
     },
     [{ from: workers.node, exchange: { kind: 'control' } }],
   );
@@ -114,6 +123,7 @@ export function addPSRole(workers: DataStream<unknown>, cluster: ClusterConfig, 
 function checkedCount(env: RoleScope, plan: ClusterPlan, role: string, name: string): number {
   const count = plan.cluster.roles[role];
   if (plan.has(role)) env.scope.builder.problem(name, `role ${role} is added twice to cluster ${plan.cluster.name}`);
-  if (count === undefined) env.scope.builder.problem(name, `cluster ${plan.cluster.name} has no role ${role}; it has: ${Object.keys(plan.cluster.roles).join(', ')}`);
+  if (count === undefined)
+    env.scope.builder.problem(name, `cluster ${plan.cluster.name} has no role ${role}; it has: ${Object.keys(plan.cluster.roles).join(', ')}`);
   return count ?? 1;
 }

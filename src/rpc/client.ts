@@ -13,7 +13,11 @@ const channelOptions: ChannelOptions = {
 };
 
 /** Makes a client of a generated class with our credentials and limits. */
-export function dial<C extends Client>(make: new (address: string, credentials: ReturnType<typeof channelCredentials>, options: ChannelOptions) => C, address: string, tls?: TlsOptions): C {
+export function dial<C extends Client>(
+  make: new (address: string, credentials: ReturnType<typeof channelCredentials>, options: ChannelOptions) => C,
+  address: string,
+  tls?: TlsOptions,
+): C {
   return new make(address, channelCredentials(tls), channelOptions);
 }
 

@@ -1,8 +1,10 @@
 import { Server, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { HealthImplementation } from 'grpc-health-check';
+import { HealthImplementation, type ServingStatusMap } from 'grpc-health-check';
 import { MillraceError, systemClock, type Clock } from '../core/index.js';
 import { serverCredentials, type TlsOptions } from './credentials.js';
 import { maxMessageBytes } from './limits.js';
+
+type ServingStatus = ServingStatusMap[string];
 
 export interface RpcServerOptions {
   /** Default 127.0.0.1: nothing outside this machine reaches the server unless told otherwise. */
@@ -37,7 +39,9 @@ export async function startServer(services: readonly RpcService[], options: RpcS
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
   });
-  const health = new HealthImplementation(Object.fromEntries([['', 'SERVING' as const], ...services.map(({ name }) => [name, 'SERVING' as const])]));
+  const health = new HealthImplementation(
+    Object.fromEntries(['', ...services.map(({ name }) => name)].map((name): [string, ServingStatus] => [name, 'SERVING'])),
+  );
   health.addToServer(server);
   for (const { definition, implementation } of services) server.addService(definition, implementation);
   const bound = await bind(server, host, port, tls);

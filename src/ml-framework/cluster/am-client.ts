@@ -67,7 +67,9 @@ export class AmClient {
       call.write({ node, progress: 0 });
       cancel = clock.after(intervalMs, beat);
     };
-    call.on('data', ({ command }: { command: Command }) => on.command(command === Command.COMMAND_FINISH ? 'finish' : command === Command.COMMAND_STOP ? 'stop' : 'none'));
+    call.on('data', ({ command }: { command: Command }) =>
+      on.command(command === Command.COMMAND_FINISH ? 'finish' : command === Command.COMMAND_STOP ? 'stop' : 'none'),
+    );
     call.on('error', (error: ServiceError) => {
       cancel();
       if (!stopped) on.lost(fromStatus(error, `${nodeName(node)}: heartbeat to the application manager at ${this.address}`));

@@ -71,7 +71,10 @@ export function defineCluster(options: ClusterOptions): ClusterConfig {
     throw new MillraceError('UNSUPPORTED', `cluster ${resolved.name}: isolation 'process' is not built yet; use 'thread'`);
   }
   if (resolved.heartbeatTimeout <= resolved.heartbeatInterval) {
-    throw new MillraceError('OPTION_INVALID', `cluster ${resolved.name}: heartbeatTimeout ${resolved.heartbeatTimeout} ms must be longer than heartbeatInterval ${resolved.heartbeatInterval} ms`);
+    throw new MillraceError(
+      'OPTION_INVALID',
+      `cluster ${resolved.name}: heartbeatTimeout ${resolved.heartbeatTimeout} ms must be longer than heartbeatInterval ${resolved.heartbeatInterval} ms`,
+    );
   }
   return Object.freeze({
     name: resolved.name,

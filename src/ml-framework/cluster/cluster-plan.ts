@@ -23,7 +23,20 @@ export class ClusterPlan {
   host(context: SubtaskContext, role: string): NodeHost {
     const roles = Object.fromEntries([...this.#uids].map(([name, uid]) => [name, context.parallelismOf(uid)]));
     const { clock, log, metrics, signal, rendezvous, index, parallelism, attempt } = context;
-    return { cluster: this.cluster, role, index, count: parallelism, roles, epoch: attempt, clock, log, metrics, signal, rendezvous, fail: (error) => context.fail(error) };
+    return {
+      cluster: this.cluster,
+      role,
+      index,
+      count: parallelism,
+      roles,
+      epoch: attempt,
+      clock,
+      log,
+      metrics,
+      signal,
+      rendezvous,
+      fail: (error) => context.fail(error),
+    };
   }
 }
 

@@ -10,7 +10,7 @@ export interface LatestSink<T> {
 export async function* latestOf<T>(signal: AbortSignal, subscribe: (sink: LatestSink<T>) => { stop(): void }): AsyncGenerator<T> {
   let newest: { readonly value: T } | undefined;
   let failure: { readonly error: unknown } | undefined;
-  let changed = deferred<void>();
+  let changed = deferred();
   const wake = (): void => changed.resolve();
   const subscription = subscribe({
     value: (value) => {

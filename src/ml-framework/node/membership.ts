@@ -34,7 +34,11 @@ export class Membership {
     try {
       found = await host.rendezvous.lookup(amKey(name), registrationDeadlineMs);
     } catch (thrown) {
-      throw new MillraceError('NODE_NOT_REGISTERED', `${nodeName(self)} of cluster ${name}: no application manager within ${registrationDeadlineMs} ms; add one with addAMRole(env, cluster)`, { cause: thrown });
+      throw new MillraceError(
+        'NODE_NOT_REGISTERED',
+        `${nodeName(self)} of cluster ${name}: no application manager within ${registrationDeadlineMs} ms; add one with addAMRole(env, cluster)`,
+        { cause: thrown },
+      );
     }
     const am = new AmClient(found, name, rpcDeadlineMs);
     try {

@@ -56,12 +56,14 @@ export class NodeRunner {
 
   /** Waits until the entry has returned, after its input has ended. @throws NODE_ENTRY */
   async ended(): Promise<void> {
-    await withDeadline(this.#ended ?? Promise.resolve(), { ms: this.#host.cluster.entryDeadlineMs, what: `${this.#name}: node entry after the end of its input`, clock: this.#host.clock }).catch(
-      (thrown: unknown) => {
-        if (isMillraceError(thrown) && thrown.code === 'DEADLINE_EXCEEDED') throw new MillraceError('NODE_ENTRY', thrown.message, { cause: thrown });
-        throw thrown;
-      },
-    );
+    await withDeadline(this.#ended ?? Promise.resolve(), {
+      ms: this.#host.cluster.entryDeadlineMs,
+      what: `${this.#name}: node entry after the end of its input`,
+      clock: this.#host.clock,
+    }).catch((thrown: unknown) => {
+      if (isMillraceError(thrown) && thrown.code === 'DEADLINE_EXCEEDED') throw new MillraceError('NODE_ENTRY', thrown.message, { cause: thrown });
+      throw thrown;
+    });
   }
 
   /** Before the barrier is passed on: everything pushed is applied, and the shards know. */
@@ -106,7 +108,10 @@ export class NodeRunner {
     } catch (thrown) {
       if (isMillraceError(thrown)) throw thrown;
       const text = thrown instanceof Error ? thrown.message : String(thrown);
-      throw new MillraceError('NODE_ENTRY', `${this.#name} of cluster ${this.#host.cluster.name}: its entry threw: ${text}`, { cause: thrown, details: { node: this.#name } });
+      throw new MillraceError('NODE_ENTRY', `${this.#name} of cluster ${this.#host.cluster.name}: its entry threw: ${text}`, {
+        cause: thrown,
+        details: { node: this.#name },
+      });
     }
   }
 
@@ -142,12 +147,20 @@ export class NodeRunner {
     };
   }
 
-  async #openParameters(variables: readonly VariableSpec[], initial: () => Weights, optimizer: OptimizerSpec, nodes: readonly NodeInfo[]): Promise<ParameterClient> {
+  async #openParameters(
+    variables: readonly VariableSpec[],
+    initial: () => Weights,
+    optimizer: OptimizerSpec,
+    nodes: readonly NodeInfo[],
+  ): Promise<ParameterClient> {
     const { index, epoch, role, count, cluster, clock } = this.#host;
     const servers = nodes.filter((node) => node.role === 'ps').sort((a, b) => a.index - b.index);
     const local = servers.length === 0;
     if (local && count !== 1) {
-      throw new MillraceError('UNSUPPORTED', `${this.#name}: ${count} nodes of role ${role} without parameter servers; give the cluster a role ps, or one node`);
+      throw new MillraceError(
+        'UNSUPPORTED',
+        `${this.#name}: ${count} nodes of role ${role} without parameter servers; give the cluster a role ps, or one node`,
+      );
     }
     const shard = local ? (this.#localShard = rolePart('createLocalShard')(optimizer, epoch, this.#restored.segments)) : undefined;
     const options = { name: this.#name, variables, shards: local ? 1 : servers.length, clock, deadlineMs: cluster.registrationDeadlineMs };

@@ -38,7 +38,11 @@ export class NodeSubtask implements Subtask {
       context.output(tag).emit(toBatch(rows, outputs, tag));
       return Promise.resolve();
     };
-    const runner = new NodeRunner(this.#host, { entry, input: this.#input, emit }, restored.map(({ bytes }) => bytes));
+    const runner = new NodeRunner(
+      this.#host,
+      { entry, input: this.#input, emit },
+      restored.map(({ bytes }) => bytes),
+    );
     this.#runner = runner;
     runner.finishing.addEventListener('abort', () => this.#input.end(), { once: true });
     // Once the entry has returned, or failed, nobody asks for another batch.
@@ -109,7 +113,11 @@ export class NodeSource implements SourceSubtask {
       await output.ready();
     };
     this.#input.end();
-    this.#runner = new NodeRunner(hostOf(context), { entry, input: this.#input, emit }, restored.map(({ bytes }) => bytes));
+    this.#runner = new NodeRunner(
+      hostOf(context),
+      { entry, input: this.#input, emit },
+      restored.map(({ bytes }) => bytes),
+    );
     this.#runner.start(() => {
       this.#hasEnded = true;
       context.wake();

@@ -41,7 +41,9 @@ export function encodeFromShard(message: FromShard): SyncResponse[] {
       return [{ message: { $case: 'ack', value: { position: message.position, clock: message.clock } } }];
     case 'values': {
       const { id, clock } = message;
-      return chunks(message.values).map((part, i, all) => ({ message: { $case: 'values', value: { id, clock, values: part.map(encodeValues), last: i === all.length - 1 } } }));
+      return chunks(message.values).map((part, i, all) => ({
+        message: { $case: 'values', value: { id, clock, values: part.map(encodeValues), last: i === all.length - 1 } },
+      }));
     }
     case 'marked':
       return [{ message: { $case: 'marked', value: { cut: message.cut } } }];

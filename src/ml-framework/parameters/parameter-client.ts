@@ -225,9 +225,13 @@ export class ParameterClient {
     const wrong = this.#options.variables.filter(({ name, shape }) => held.get(name) !== elementCount(shape)).map(({ name }) => name);
     const unknown = [...held.keys()].filter((name) => this.#weights[name] === undefined);
     if (wrong.length + unknown.length === 0) return;
-    throw new MillraceError('STATE_INVALID', `${this.#options.name}: the parameter servers hold another model: ${[...wrong, ...unknown].join(', ')}; the model changed since the cut was taken`, {
-      details: { wrong, unknown },
-    });
+    throw new MillraceError(
+      'STATE_INVALID',
+      `${this.#options.name}: the parameter servers hold another model: ${[...wrong, ...unknown].join(', ')}; the model changed since the cut was taken`,
+      {
+        details: { wrong, unknown },
+      },
+    );
   }
 
   async #until(condition: () => boolean, what: string): Promise<void> {

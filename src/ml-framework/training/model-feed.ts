@@ -18,7 +18,7 @@ class ClusterModelFeed implements ModelFeed {
   readonly #client: AmClient;
   readonly #context: ModelFeedContext;
   readonly #subscription: Subscription;
-  readonly #first = deferred<void>();
+  readonly #first = deferred();
   readonly #listeners: ((version: ModelVersion) => void)[] = [];
   #latest: ModelVersion | undefined;
 

@@ -16,7 +16,7 @@ interface AmState {
 /** The application manager as a role: core, gRPC face, clock. */
 export class AmRole implements RoleService {
   readonly #host: NodeHost;
-  readonly #finished = deferred<void>();
+  readonly #finished = deferred();
   #models!: ModelRegistry;
   #service!: AmService;
   #manager!: ClusterManager;
@@ -36,7 +36,13 @@ export class AmRole implements RoleService {
     const state = restored[0] === undefined ? { nextVersion: 0, finishedRoles: [] } : (JSON.parse(Buffer.from(restored[0]).toString()) as AmState);
     this.#models = new ModelRegistry(state.nextVersion);
     this.#manager = new ClusterManager(cluster, roles, clock.now(), (action) => this.#act(action));
-    this.#service = new AmService({ name: cluster.name, manager: this.#manager, models: this.#models, heartbeatIntervalMs: cluster.heartbeatIntervalMs, clock });
+    this.#service = new AmService({
+      name: cluster.name,
+      manager: this.#manager,
+      models: this.#models,
+      heartbeatIntervalMs: cluster.heartbeatIntervalMs,
+      clock,
+    });
     this.#server = await startServer([this.#service.service], { host: cluster.host, clock });
     rendezvous.publish(amKey(cluster.name), this.#server.address);
     for (const role of state.finishedRoles) {

@@ -75,7 +75,12 @@ export class ClusterManager {
   }
 
   fail(node: Pick<NodeInfo, 'role' | 'index'>, cause: MillraceError): void {
-    this.#failWith(new MillraceError(cause.code, cause.message.startsWith(nodeName(node)) ? cause.message : `${nodeName(node)}: ${cause.message}`, { details: cause.details, cause }));
+    this.#failWith(
+      new MillraceError(cause.code, cause.message.startsWith(nodeName(node)) ? cause.message : `${nodeName(node)}: ${cause.message}`, {
+        details: cause.details,
+        cause,
+      }),
+    );
   }
 
   /** Looks at the deadlines; call it about once a heartbeat interval. */
@@ -84,14 +89,22 @@ export class ClusterManager {
     if (this.#state === 'forming' && nowMs - this.#startedAtMs >= registrationDeadlineMs) {
       const missing = this.#registry.missing;
       this.#failWith(
-        new MillraceError('NODE_NOT_REGISTERED', `cluster ${name}: ${missing.join(', ')} did not register within ${registrationDeadlineMs} ms; see the log of the node, or raise registrationDeadline`, {
-          details: { missing, limitMs: registrationDeadlineMs },
-        }),
+        new MillraceError(
+          'NODE_NOT_REGISTERED',
+          `cluster ${name}: ${missing.join(', ')} did not register within ${registrationDeadlineMs} ms; see the log of the node, or raise registrationDeadline`,
+          {
+            details: { missing, limitMs: registrationDeadlineMs },
+          },
+        ),
       );
     }
     const silent = this.#registry.silent(nowMs - heartbeatTimeoutMs).map(nodeName);
     if (silent.length > 0) {
-      this.#failWith(new MillraceError('NODE_LOST', `cluster ${name}: no heartbeat of ${silent.join(', ')} for ${heartbeatTimeoutMs} ms`, { details: { nodes: silent, limitMs: heartbeatTimeoutMs } }));
+      this.#failWith(
+        new MillraceError('NODE_LOST', `cluster ${name}: no heartbeat of ${silent.join(', ')} for ${heartbeatTimeoutMs} ms`, {
+          details: { nodes: silent, limitMs: heartbeatTimeoutMs },
+        }),
+      );
     }
   }
 

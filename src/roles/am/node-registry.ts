@@ -67,7 +67,11 @@ export class NodeRegistry {
   }
 
   #all(selects: (role: string, index: number) => boolean): string[] {
-    return [...this.#expected].flatMap(([role, count]) => Array.from({ length: count }, (_, index) => index).filter((index) => selects(role, index)).map((index) => `${role} ${index}`));
+    return [...this.#expected].flatMap(([role, count]) =>
+      Array.from({ length: count }, (_, index) => index)
+        .filter((index) => selects(role, index))
+        .map((index) => `${role} ${index}`),
+    );
   }
 
   #current(info: NodeInfo, isRegistering: boolean): Entry | undefined {

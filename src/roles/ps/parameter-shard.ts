@@ -72,10 +72,13 @@ export class ParameterShard {
   /** A worker, or its successor, comes. @throws NODE_FENCED for an epoch older than the shard's or the predecessor's */
   connect(worker: number, epoch: number, send: (message: FromShard) => void): ShardSession {
     const member = this.#members[worker];
-    if (member === undefined) throw new MillraceError('PROTOCOL', `${this.#options.name}: worker ${worker} of ${this.#members.length}: no such member of the cluster`);
+    if (member === undefined)
+      throw new MillraceError('PROTOCOL', `${this.#options.name}: worker ${worker} of ${this.#members.length}: no such member of the cluster`);
     const oldest = Math.max(member.epoch, this.#options.epoch);
     if (epoch < oldest) {
-      throw new MillraceError('NODE_FENCED', `${this.#options.name}: worker ${worker} speaks with lease epoch ${epoch}; epoch ${oldest} has taken over`, { details: { worker, epoch, current: oldest } });
+      throw new MillraceError('NODE_FENCED', `${this.#options.name}: worker ${worker} speaks with lease epoch ${epoch}; epoch ${oldest} has taken over`, {
+        details: { worker, epoch, current: oldest },
+      });
     }
     member.epoch = epoch;
     member.queue = [];
@@ -118,7 +121,7 @@ export class ParameterShard {
 
   /** Handles whatever can be handled, until nothing moves. */
   #pump(): void {
-    for (let moved = true; moved; ) {
+    for (let moved = true; moved;) {
       moved = false;
       for (const member of this.#members) while (this.#handleHead(member)) moved = true;
       if (this.#options.mode === 'bsp' && this.#closeRound()) moved = true;
@@ -187,7 +190,10 @@ export class ParameterShard {
     for (const { segment, data } of gradients) {
       const target = this.#segments[segment];
       if (target?.spec.length !== data.length) {
-        throw new MillraceError('PROTOCOL', `${this.#options.name}: a gradient of ${data.length} elements for segment ${segment} of ${target?.spec.length ?? 'none'}`);
+        throw new MillraceError(
+          'PROTOCOL',
+          `${this.#options.name}: a gradient of ${data.length} elements for segment ${segment} of ${target?.spec.length ?? 'none'}`,
+        );
       }
       target.apply(this.#optimizer, data, examples);
     }
@@ -202,7 +208,9 @@ export class ParameterShard {
 
   #answerPull(member: Member, { id, progress, versions }: PullMessage): void {
     member.progress = Math.max(member.progress, progress);
-    const values = this.#segments.flatMap((segment, index) => (segment.version > (versions[index] ?? -1) ? [{ segment: index, version: segment.version, data: segment.copy() }] : []));
+    const values = this.#segments.flatMap((segment, index) =>
+      segment.version > (versions[index] ?? -1) ? [{ segment: index, version: segment.version, data: segment.copy() }] : [],
+    );
     member.send?.({ kind: 'values', id, clock: this.#clock, values });
   }
 

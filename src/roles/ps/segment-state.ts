@@ -39,7 +39,8 @@ export function encodeSegment({ spec, version, examples, value, slots }: Segment
 export function decodeSegment(bytes: Uint8Array): SegmentSnapshot {
   const own = bytes.slice();
   const view = new DataView(own.buffer);
-  if (own.length < 8 || view.getUint32(0, true) !== format) throw invalid(`format ${own.length < 8 ? '?' : view.getUint32(0, true)}, this build reads ${format}`);
+  if (own.length < 8 || view.getUint32(0, true) !== format)
+    throw invalid(`format ${own.length < 8 ? '?' : view.getUint32(0, true)}, this build reads ${format}`);
   const length = view.getUint32(4, true);
   if (own.length < 8 + length) throw invalid(`${own.length} bytes, cut off within the header`);
   const { spec, version, examples, slots } = JSON.parse(Buffer.from(own.buffer, 8, length).toString()) as Header;

@@ -25,7 +25,9 @@ export class ModelPublisher {
   async maybePublish(weights: Weights, step: number): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure.error;
     const { publishEverySteps, publishEveryMs } = this.options;
-    const isDue = step - this.#publishedStep >= publishEverySteps || (publishEveryMs > 0 && step > this.#publishedStep && this.ctx.clock.now() - this.#publishedAtMs >= publishEveryMs);
+    const isDue =
+      step - this.#publishedStep >= publishEverySteps ||
+      (publishEveryMs > 0 && step > this.#publishedStep && this.ctx.clock.now() - this.#publishedAtMs >= publishEveryMs);
     if (!isDue || this.#inFlight !== undefined) return;
     // The weights change in place with the next pull.
     const copy = Object.fromEntries(Object.entries(weights).map(([name, tensor]) => [name, { ...tensor, data: (tensor.data as Float32Array).slice() }]));

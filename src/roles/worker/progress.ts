@@ -39,7 +39,7 @@ export class Progress {
     this.#lossGauge.set(loss);
     const seconds = Math.max(now - this.#sinceMs, 1) / 1000;
     const record: TrainingMetrics = { worker: this.ctx.index, step: this.#step, loss, examples: this.#examples, examplesPerSecond: this.#examples / seconds };
-    await this.ctx.emit([record as unknown as Record<string, unknown>], metricsTag);
+    await this.ctx.emit([record], metricsTag);
     this.#steps = this.#examples = this.#loss = 0;
     this.#sinceMs = now;
   }

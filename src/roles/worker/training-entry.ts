@@ -5,7 +5,6 @@ import type { NodeContext, NodeEntry } from '../../ml-framework/node/node-contex
 import type { TrainingEntryOptions } from '../../ml-framework/node/training-entry-options.js';
 import { splitStep } from '../../ml-framework/training/step-batch.js';
 import { predictionBatch } from '../../ml-framework/training/prediction-batch.js';
-import { metricsTag } from '../../ml-framework/training/training-metrics.js';
 import type { ParameterClient, Weights } from '../../ml-framework/parameters/parameter-client.js';
 import type { GradientResult, TrainableModel, TrainingSession } from '../../tensorflow/model/trainable.js';
 import { Progress } from './progress.js';
@@ -114,6 +113,9 @@ class TrainingWorker {
     if (order === undefined) return;
     this.#firstOrder ??= order;
     if ((order - this.#firstOrder) % stride === 0) return;
-    throw new MillraceError('INTERNAL', `worker ${this.#ctx.index}: batch ${order} after ${this.#firstOrder} is not one in ${stride}: the exchange did not deal batches out in turn`);
+    throw new MillraceError(
+      'INTERNAL',
+      `worker ${this.#ctx.index}: batch ${order} after ${this.#firstOrder} is not one in ${stride}: the exchange did not deal batches out in turn`,
+    );
   }
 }

@@ -83,7 +83,11 @@ class ClusterSimulation {
     if (this.#violation !== undefined) throw this.#violation;
     if (this.#am.cause !== undefined) throw this.#am.cause;
     if (!isOver) throw new Error(`not finished within ${limitMs} ms of simulated time: ${this.#next} of ${this.#examples.length} batches dealt out`);
-    this.#check('the end', this.#examples.length, this.#shards.flatMap(({ shard }) => shard.snapshot()));
+    this.#check(
+      'the end',
+      this.#examples.length,
+      this.#shards.flatMap(({ shard }) => shard.snapshot()),
+    );
     return { seed: this.seed, mode: this.#mode, batches: this.#examples.length, cuts: this.#cuts, aborted: this.#aborted, kills: this.#kills };
   }
 
@@ -103,7 +107,17 @@ class ClusterSimulation {
     this.#shards = Array.from({ length: shards }, (_, index) => {
       // Chunks go round robin over whatever number of shards there is now, as an engine deals them out.
       const restored = this.#lastCut.chunks.filter((_chunk, i) => i % shards === index);
-      return new SimulatedShard({ index, workers, mode: this.#mode, epoch, restored, scheduler, random, am, snapshot: (cut, chunks) => this.#snapshot(attempt, cut, chunks) });
+      return new SimulatedShard({
+        index,
+        workers,
+        mode: this.#mode,
+        epoch,
+        restored,
+        scheduler,
+        random,
+        am,
+        snapshot: (cut, chunks) => this.#snapshot(attempt, cut, chunks),
+      });
     });
     this.#lanes = Array.from({ length: workers }, () => new Lane(3));
     this.#workers = this.#lanes.map(
@@ -174,7 +188,11 @@ class ClusterSimulation {
     this.#check(`cut ${cut}`, position, this.#lastCut.chunks.map(decodeSegment));
   }
 
-  #check(where: string, position: number, segments: readonly { readonly spec: { readonly offset: number }; readonly examples: number; readonly value: Float32Array }[]): void {
+  #check(
+    where: string,
+    position: number,
+    segments: readonly { readonly spec: { readonly offset: number }; readonly examples: number; readonly value: Float32Array }[],
+  ): void {
     const expected = this.#examples.slice(0, position).reduce((sum, examples) => sum + examples, 0);
     for (const { spec, examples, value } of segments) {
       if (examples !== expected) throw this.#note(new Error(`${where}: a segment has learned ${examples} examples, the stream has ${expected} before it`));

@@ -53,7 +53,14 @@ export class SimulatedWorker {
     const run = async (): Promise<void> => {
       await membership.running();
       const client = new ParameterClient(
-        { name: `worker ${index}`, variables: model.variables, shards: shards.length, clock: scheduler, deadlineMs: 60_000, maxSegmentLength: Math.ceil(model.batches / 5) },
+        {
+          name: `worker ${index}`,
+          variables: model.variables,
+          shards: shards.length,
+          clock: scheduler,
+          deadlineMs: 60_000,
+          maxSegmentLength: Math.ceil(model.batches / 5),
+        },
         (shard, events) => {
           const link = shards[shard]!.connect(index, epoch, events);
           links.push(link);

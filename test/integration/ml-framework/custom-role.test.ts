@@ -21,7 +21,10 @@ it('a chief evaluates versions of the model while workers train it with an entry
     keyGroups: 128,
     overrides: {},
     log: () => undefined,
-    onReport: (report) => void (evaluations.accept(report) || losses.accept(report)),
+    onReport: (report) => {
+      evaluations.accept(report);
+      losses.accept(report);
+    },
   });
   const summary = await job.finished;
   assert.equal(summary.state, 'finished');
@@ -29,6 +32,9 @@ it('a chief evaluates versions of the model while workers train it with an entry
   assert.deepEqual([...new Set(losses.rows.map(({ worker }) => worker))].sort(), [0, 1]);
   const versions = evaluations.rows.map(({ version }) => version);
   assert.ok(versions.length >= 2, `${versions.length} versions evaluated`);
-  assert.deepEqual([...versions].sort((a, b) => a - b), versions);
+  assert.deepEqual(
+    [...versions].sort((a, b) => a - b),
+    versions,
+  );
   assert.ok(evaluations.rows.at(-1)!.accuracy > 0.85, `accuracy ${evaluations.rows.at(-1)!.accuracy}`);
 });

@@ -75,14 +75,18 @@ describe('train on the embedded engine', () => {
   for (const { workers, servers, mode } of shapes) {
     // Late labels where there are several workers to get them wrong, and in the plainest case.
     for (const delayMs of servers === 1 && workers === 1 ? [0] : [100_000]) {
-      it(`learns each record once with ${workers} workers and ${servers} parameter servers, ${mode}${delayMs > 0 ? ', late labels' : ''}`, { timeout: 120_000 }, async () => {
-        const records = 4_000;
-        const started = await start({ records, workers, servers, mode, delayMs });
-        const summary = await started.job.finished;
-        assert.equal(summary.state, 'finished');
-        assertOnce(started, records);
-        assertLearned(started);
-      });
+      it(
+        `learns each record once with ${workers} workers and ${servers} parameter servers, ${mode}${delayMs > 0 ? ', late labels' : ''}`,
+        { timeout: 120_000 },
+        async () => {
+          const records = 4_000;
+          const started = await start({ records, workers, servers, mode, delayMs });
+          const summary = await started.job.finished;
+          assert.equal(summary.state, 'finished');
+          assertOnce(started, records);
+          assertLearned(started);
+        },
+      );
     }
   }
 
@@ -91,7 +95,8 @@ describe('train on the embedded engine', () => {
       const started = await start({ records: 10_000_000, workers: 2, servers: 1, mode, delayMs: 60_000, ratePerSecond: 2_500 });
       const progress = async (rows: number): Promise<void> => {
         const enough = started.predictions.rows.length + rows;
-        while (started.predictions.rows.length < enough && started.job.state !== 'finished') await Promise.race([started.job.finished, new Promise((resolve) => setTimeout(resolve, 20))]);
+        while (started.predictions.rows.length < enough && started.job.state !== 'finished')
+          await Promise.race([started.job.finished, new Promise((resolve) => setTimeout(resolve, 20))]);
       };
       await progress(1_000);
       await started.job.scale('worker', 3);

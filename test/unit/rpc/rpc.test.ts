@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
+import { Client, credentials, status as grpcStatus, type ServiceError } from '@grpc/grpc-js';
 import { service as health } from 'grpc-health-check';
 import { MillraceError, errorCodes, type ErrorCode } from '../../../src/core/index.js';
 import { fromStatus, startServer, toStatus } from '../../../src/rpc/index.js';
@@ -9,7 +9,7 @@ describe('status', () => {
   it('carries every code of the table there and back', () => {
     for (const code of Object.keys(errorCodes) as ErrorCode[]) {
       const error = new MillraceError(code, `what happened with ${code}`, { details: { limit: 3 }, cause: new Error('root') });
-      const back = fromStatus(toStatus(error) as ServiceError, 'a call');
+      const back = fromStatus(toStatus(error), 'a call');
       assert.equal(back.code, code);
       assert.equal(back.message, error.message);
       assert.deepEqual(back.details, { limit: 3 });
@@ -25,7 +25,7 @@ describe('status', () => {
   });
 
   it('names a peer that is gone', () => {
-    const status = { code: 14, details: 'connect ECONNREFUSED', metadata: toStatus(new Error()).metadata };
+    const status = { code: grpcStatus.UNAVAILABLE, details: 'connect ECONNREFUSED', metadata: toStatus(new Error()).metadata };
     status.metadata.remove('millrace-error-bin');
     const error = fromStatus(status, 'worker 1: stream to ps 0');
     assert.equal(error.code, 'UNAVAILABLE');
@@ -40,10 +40,17 @@ describe('startServer', () => {
     const client = new Client(server.address, credentials.createInsecure());
     const check = health['Check']!;
     const answer = await new Promise<{ status: string }>((resolve, reject) => {
-      client.makeUnaryRequest(check.path, check.requestSerialize as (value: object) => Buffer, check.responseDeserialize as (bytes: Buffer) => { status: string }, { service: '' }, { deadline: Date.now() + 5000 }, (error, value) => {
-        if (error === null) resolve(value!);
-        else reject(error);
-      });
+      client.makeUnaryRequest(
+        check.path,
+        check.requestSerialize as (value: object) => Buffer,
+        check.responseDeserialize as (bytes: Buffer) => { status: string },
+        { service: '' },
+        { deadline: Date.now() + 5000 },
+        (error, value) => {
+          if (error === null) resolve(value!);
+          else reject(error);
+        },
+      );
     });
     assert.equal(answer.status, 'SERVING');
     client.close();

@@ -8,13 +8,14 @@ import { adam, concat, defineModel, dense, numeric, sgd } from '../../../../src/
 
 export const record = { n: t.int32(), at: t.float64(), x: t.float32(), y: t.float32(), label: t.bool() };
 
-const separator = (learningRate: number) => defineModel({
-  inputs: { x: numeric(), y: numeric() },
-  label: { label: t.bool() },
-  build: ({ x, y }) => ({ probability: dense(1, 'sigmoid', dense(8, 'tanh', concat([x, y]))) }),
-  loss: 'binaryCrossentropy',
-  optimizer: learningRate > 1 ? sgd(learningRate) : adam(learningRate),
-});
+const separator = (learningRate: number) =>
+  defineModel({
+    inputs: { x: numeric(), y: numeric() },
+    label: { label: t.bool() },
+    build: ({ x, y }) => ({ probability: dense(1, 'sigmoid', dense(8, 'tanh', concat([x, y]))) }),
+    loss: 'binaryCrossentropy',
+    optimizer: learningRate > 1 ? sgd(learningRate) : adam(learningRate),
+  });
 
 /** Learns x + y > 0; every record carries its number, so that a test can count. */
 export default defineJob({

@@ -10,7 +10,9 @@ function node(role: string, index: number, epoch = 1): NodeInfo {
 
 function open(expected: Record<string, number>, finishPolicy: 'allWorkers' | 'chief' = 'allWorkers'): { manager: ClusterManager; actions: ClusterAction[] } {
   const actions: ClusterAction[] = [];
-  const manager = new ClusterManager({ name: 'c', finishPolicy, heartbeatTimeoutMs: 100, registrationDeadlineMs: 50 }, expected, 0, (action) => actions.push(action));
+  const manager = new ClusterManager({ name: 'c', finishPolicy, heartbeatTimeoutMs: 100, registrationDeadlineMs: 50 }, expected, 0, (action) =>
+    actions.push(action),
+  );
   return { manager, actions };
 }
 

@@ -26,7 +26,15 @@ class Worker {
   }
 
   push(gradient: number, more: Partial<PushMessage> = {}): void {
-    this.say({ kind: 'push', position: ++this.#position, examples: 1, barrier: 0, notBefore: 0, gradients: [{ segment: 0, version: 0, data: Float32Array.of(gradient, 0) }], ...more });
+    this.say({
+      kind: 'push',
+      position: ++this.#position,
+      examples: 1,
+      barrier: 0,
+      notBefore: 0,
+      gradients: [{ segment: 0, version: 0, data: Float32Array.of(gradient, 0) }],
+      ...more,
+    });
   }
 
   get acks(): number[] {
@@ -121,7 +129,10 @@ describe('ParameterShard', () => {
   it('refuses a cut that a member has not marked', () => {
     const { members, shard } = open();
     members[0]!.say({ kind: 'mark', cut: 1 });
-    assert.equal(codeOf(() => shard.freeze(1)), 'CUT_FAILED');
+    assert.equal(
+      codeOf(() => shard.freeze(1)),
+      'CUT_FAILED',
+    );
   });
 
   it('answers a pull after the pushes before it, with newer segments only', () => {
@@ -171,10 +182,19 @@ describe('ParameterShard', () => {
 
   it('fences an epoch below its own or below a successor', () => {
     const { shard } = open();
-    assert.equal(codeOf(() => new Worker(shard, 0, 0)), 'NODE_FENCED');
+    assert.equal(
+      codeOf(() => new Worker(shard, 0, 0)),
+      'NODE_FENCED',
+    );
     new Worker(shard, 1, 4);
-    assert.equal(codeOf(() => new Worker(shard, 1, 3)), 'NODE_FENCED');
-    assert.equal(codeOf(() => new Worker(shard, 9)), 'PROTOCOL');
+    assert.equal(
+      codeOf(() => new Worker(shard, 1, 3)),
+      'NODE_FENCED',
+    );
+    assert.equal(
+      codeOf(() => new Worker(shard, 9)),
+      'PROTOCOL',
+    );
   });
 
   it('keeps a snapshot as it was while pushes go on', () => {
@@ -197,6 +217,9 @@ describe('ParameterShard', () => {
     const restored = decodeSegment(shifted.subarray(3));
     assert.deepEqual(restored, shard.snapshot()[0]);
     assert.equal(restored.examples, 5);
-    assert.equal(codeOf(() => decodeSegment(bytes[0]!.subarray(0, 40))), 'STATE_INVALID');
+    assert.equal(
+      codeOf(() => decodeSegment(bytes[0]!.subarray(0, 40))),
+      'STATE_INVALID',
+    );
   });
 });
