@@ -15,13 +15,16 @@ export const slotsOfDay = (24 * 60) / slotMinutes;
 
 /** The flights of the file in time order, with calendar and landing time. */
 export function readFlights(env: StreamEnvironment, path: string): DataStream<Flight> {
-  return env.source(parquet(path, file), { name: 'flights', time: 'date', batchRows: 4096 }).with({
-    late: bool((f) => f.delay > lateMinutes),
-    // The outcome of a flight is known when it lands: its air time at 7.5 miles a minute, half an hour on the ground, its delay.
-    landedAt: float64((f) => f.date.getTime() + (f.distance / 7.5 + 30 + f.delay) * minuteMs),
-    slot: int32((f) => Math.floor((f.date.getUTCHours() * 60 + f.date.getUTCMinutes()) / slotMinutes)),
-    weekday: int32((f) => f.date.getUTCDay()),
-  });
+  return env
+    .source(parquet(path, file), { name: 'flights', time: 'date', batchRows: 4096 })
+    .with({
+      late: bool((f) => f.delay > lateMinutes),
+      // The outcome of a flight is known when it lands: its air time at 7.5 miles a minute, half an hour on the ground, its delay.
+      landedAt: float64((f) => f.date.getTime() + (f.distance / 7.5 + 30 + f.delay) * minuteMs),
+      slot: int32((f) => Math.floor((f.date.getUTCHours() * 60 + f.date.getUTCMinutes()) / slotMinutes)),
+      weekday: int32((f) => f.date.getUTCDay()),
+    })
+    .as({ name: 'calendar' });
 }
 
 /**
@@ -44,6 +47,7 @@ export function addHistory(flights: DataStream<Flight>) {
         },
       },
     )
+    .as({ name: 'origin history' })
     .keyBy('destination')
     .with(
       { destinationDelay: t.float32(), destinationLanded: t.float32() },
@@ -58,6 +62,7 @@ export function addHistory(flights: DataStream<Flight>) {
         },
       },
     )
+    .as({ name: 'destination history' })
     .keyBy(['origin', 'destination', 'slot'])
     .with(
       { routeDelay: t.float32(), routeLateShare: t.float32(), routeLanded: t.float32() },
@@ -72,6 +77,7 @@ export function addHistory(flights: DataStream<Flight>) {
         },
       },
     )
+    .as({ name: 'route history' })
     .with({
       // A few hours of delay say no more than two; unclipped they would swamp the rest.
       originDelay: float32((f) => clip(f.originDelay)),
@@ -80,7 +86,8 @@ export function addHistory(flights: DataStream<Flight>) {
       originLanded: float32((f) => Math.log1p(f.originLanded)),
       destinationLanded: float32((f) => Math.log1p(f.destinationLanded)),
       routeLanded: float32((f) => Math.log1p(f.routeLanded)),
-    });
+    })
+    .as({ name: 'scaling' });
 }
 
 function clip(minutes: number): number {
