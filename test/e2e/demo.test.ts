@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
@@ -17,7 +16,7 @@ interface Flight {
 }
 
 const flightCount = 120_000;
-const data = join(dirname(createRequire(import.meta.url).resolve('vega-datasets/package.json')), 'data/flights-3m.parquet');
+const data = join(root, 'node_modules/vega-datasets/data/flights-3m.parquet');
 
 /** The first flights of the real file: a week of them fits a test. */
 async function writeFlights(path: string): Promise<readonly Flight[]> {
