@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { MillraceError } from './errors.js';
 
 /**
@@ -56,13 +56,3 @@ export function parseDurationMs(value: Duration, where: string): number {
   if (Number.isFinite(ms) && ms >= 0) return ms;
   throw new MillraceError('OPTION_INVALID', `${where}: not a duration (got ${format(value)}); give milliseconds or text such as '250 ms', '3 h', '28 d'`);
 }
-
-/** zod field for a {@link Duration}, resolved to milliseconds. */
-export const durationMs = z.union([z.number(), z.string()]).transform((value, context) => {
-  try {
-    return parseDurationMs(value, 'value');
-  } catch {
-    context.addIssue({ code: 'custom', message: "not a duration; give milliseconds or text such as '250 ms', '3 h', '28 d'" });
-    return z.NEVER;
-  }
-});

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationMs } from '../core/options.js';
+import { durationMs } from '../core/duration-option.js';
 import { operatorFields, type OperatorOptions } from '../stream/operator-options.js';
 
 export interface ScoreOptions extends OperatorOptions {

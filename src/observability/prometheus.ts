@@ -1,4 +1,4 @@
-import { Registry, type MetricObjectWithValues, type MetricValue } from 'prom-client';
+import type { MetricObjectWithValues, MetricValue } from 'prom-client';
 import type { MetricSample } from '../core/index.js';
 
 /**
@@ -14,10 +14,12 @@ export class PrometheusExposition {
     this.#read = read;
   }
 
-  readonly contentType: string = Registry.PROMETHEUS_CONTENT_TYPE;
+  readonly contentType = 'text/plain; version=0.0.4; charset=utf-8';
 
   /** The Prometheus text format, version 0.0.4. */
   async text(): Promise<string> {
+    // Loaded by the first scrape: most runs have none.
+    const { Registry } = await import('prom-client');
     const registry = new Registry();
     for (const [name, samples] of byName(this.#read())) registry.registerMetric(new SampledMetric(name, samples) as never);
     return registry.metrics();
@@ -48,7 +50,9 @@ class SampledMetric {
 
   get(): Promise<MetricObjectWithValues<MetricValue<string>>> {
     const { help, type } = this.#samples[0]!;
-    const values = this.#samples.flatMap((sample) => (sample.type === 'histogram' ? histogramValues(sample) : [{ value: sample.value, labels: { ...sample.labels } }]));
+    const values = this.#samples.flatMap((sample) =>
+      sample.type === 'histogram' ? histogramValues(sample) : [{ value: sample.value, labels: { ...sample.labels } }],
+    );
     return Promise.resolve({ name: this.name, help, type, values, aggregator: 'sum' } as unknown as MetricObjectWithValues<MetricValue<string>>);
   }
 }
@@ -57,7 +61,11 @@ function histogramValues(sample: MetricSample): NamedValue[] {
   const buckets = sample.buckets ?? [];
   const count = buckets.at(-1)?.count ?? 0;
   return [
-    ...buckets.map(({ le, count: upTo }) => ({ metricName: `${sample.name}_bucket`, value: upTo, labels: { ...sample.labels, le: le === Infinity ? '+Inf' : String(le) } })),
+    ...buckets.map(({ le, count: upTo }) => ({
+      metricName: `${sample.name}_bucket`,
+      value: upTo,
+      labels: { ...sample.labels, le: le === Infinity ? '+Inf' : String(le) },
+    })),
     { metricName: `${sample.name}_sum`, value: sample.value, labels: { ...sample.labels } },
     { metricName: `${sample.name}_count`, value: count, labels: { ...sample.labels } },
   ];

@@ -1,5 +1,5 @@
 import { Server, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { HealthImplementation, type ServingStatusMap } from 'grpc-health-check';
+import type { ServingStatusMap } from 'grpc-health-check';
 import { MillraceError, systemClock, type Clock } from '../core/index.js';
 import { serverCredentials, type TlsOptions } from './credentials.js';
 import { maxMessageBytes } from './limits.js';
@@ -39,6 +39,8 @@ export async function startServer(services: readonly RpcService[], options: RpcS
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
   });
+  // It brings protobufjs along, which clients do without.
+  const { HealthImplementation } = await import('grpc-health-check');
   const health = new HealthImplementation(
     Object.fromEntries(['', ...services.map(({ name }) => name)].map((name): [string, ServingStatus] => [name, 'SERVING'])),
   );

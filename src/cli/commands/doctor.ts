@@ -1,8 +1,6 @@
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import { MillraceError } from '../../core/index.js';
-import { checkInstallation } from '../../tensorflow/index.js';
-import { checkHost } from '../host-checks.js';
 import { readEnvironment } from '../environment.js';
 import { markShown, type CommandIo } from '../program.js';
 
@@ -12,6 +10,8 @@ export function addDoctorCommand(program: Command, io: CommandIo): void {
     .description('check Node, the native library, its binding, memory and ports, and say how to mend what fails')
     .option('--json', 'JSON')
     .action(async ({ json }: { readonly json?: true }) => {
+      const { checkInstallation } = await import('../../tensorflow/index.js');
+      const { checkHost } = await import('../host-checks.js');
       const environment = readEnvironment();
       const checks = [...(await checkInstallation()), ...(await checkHost(environment))];
       const failed = checks.filter((check) => !check.ok);

@@ -1,6 +1,4 @@
 import type { Command } from 'commander';
-import { bundleJob, loadJob } from '../../engines/embedded/index.js';
-import { buildGraph, explainJob, formatExplanation, planJob, resolveParams } from '../../stream/index.js';
 import type { CommandIo } from '../program.js';
 import { collectCounts, collectPairs, parsePositiveInteger } from './parse.js';
 
@@ -21,9 +19,14 @@ export function addExplainCommand(program: Command, io: CommandIo): void {
     .option('--scale <name=n>', 'parallelism of one operator or role; repeat for more', collectCounts, {})
     .option('--json', 'JSON')
     .action(async (file: string, { parallelism, set, scale, json }: ExplainFlags) => {
+      const { bundleJob, loadJob } = await import('../../engines/embedded/index.js');
+      const { buildGraph, explainJob, formatExplanation, planJob, resolveParams } = await import('../../stream/index.js');
       const definition = await loadJob(await bundleJob(file));
       const graph = buildGraph(definition, resolveParams(definition, set));
-      const explanation = explainJob(definition.name, planJob(graph, { parallelism: parallelism ?? definition.parallelism, keyGroups: definition.keyGroups, overrides: scale }));
+      const explanation = explainJob(
+        definition.name,
+        planJob(graph, { parallelism: parallelism ?? definition.parallelism, keyGroups: definition.keyGroups, overrides: scale }),
+      );
       io.stdout.write(json === true ? `${JSON.stringify(explanation, null, 2)}\n` : `${formatExplanation(explanation)}\n`);
     });
 }

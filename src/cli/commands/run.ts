@@ -2,11 +2,8 @@ import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { MillraceError } from '../../core/index.js';
 import { readEnvironment } from '../environment.js';
-import { describeParams } from '../job-params.js';
 import { markShown, type CommandIo } from '../program.js';
-import { runJob } from '../run-job.js';
 import { jsonView } from '../view/json-view.js';
-import { liveView } from '../view/live-view.js';
 import { plainView } from '../view/plain-view.js';
 import type { RunView } from '../view/run-view.js';
 import { collectCounts, collectPairs, parsePort, parsePositiveInteger } from './parse.js';
@@ -40,13 +37,28 @@ export function addRunCommand(program: Command, io: CommandIo): void {
     .option('--json', 'one JSON object a line on stdout; the last one is the summary')
     .action(async (file: string, flags: RunFlags) => {
       if (flags.params === true) {
+        const { describeParams } = await import('../job-params.js');
         io.stdout.write(await describeParams(file, flags.json === true));
         return;
       }
-      const view = chooseView(flags.json === true, io);
+      const view = await chooseView(flags.json === true, io);
       const isLive = flags.json !== true && io.stderr.isTTY;
       try {
-        const summary = await runJob({ file, set: flags.set, overrides: flags.scale, parallelism: flags.parallelism, maxThreads: flags.maxThreads, metricsHost: flags.metricsHost, metricsPort: flags.metricsPort, progressEveryMs: isLive ? livePeriodMs : plainPeriodMs }, readEnvironment(), view);
+        const { runJob } = await import('../run-job.js');
+        const summary = await runJob(
+          {
+            file,
+            set: flags.set,
+            overrides: flags.scale,
+            parallelism: flags.parallelism,
+            maxThreads: flags.maxThreads,
+            metricsHost: flags.metricsHost,
+            metricsPort: flags.metricsPort,
+            progressEveryMs: isLive ? livePeriodMs : plainPeriodMs,
+          },
+          readEnvironment(),
+          view,
+        );
         view.finished(summary);
         if (summary.state === 'cancelled') throw markShown(new MillraceError('CANCELLED', `job ${summary.name} was cancelled`));
       } catch (thrown) {
@@ -57,8 +69,10 @@ export function addRunCommand(program: Command, io: CommandIo): void {
     });
 }
 
-function chooseView(json: boolean, { stdout, stderr }: CommandIo): RunView {
+async function chooseView(json: boolean, { stdout, stderr }: CommandIo): Promise<RunView> {
   const streams = { out: (text: string) => void stdout.write(text), err: (text: string) => void stderr.write(text) };
   if (json) return jsonView(streams);
-  return stderr.isTTY ? liveView(stdout, stderr) : plainView(streams);
+  if (!stderr.isTTY) return plainView(streams);
+  const { liveView } = await import('../view/live-view.js');
+  return liveView(stdout, stderr);
 }

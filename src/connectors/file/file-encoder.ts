@@ -23,7 +23,7 @@ export interface EncoderResume {
 }
 
 /** Makes the encoder of a new file, or of one that an earlier encoder has begun. */
-export type EncoderFactory = (schema: Schema | undefined, resume?: EncoderResume) => FileEncoder;
+export type EncoderFactory = (schema: Schema | undefined, resume?: EncoderResume) => FileEncoder | Promise<FileEncoder>;
 
 export const noBytes = new Uint8Array(0);
 

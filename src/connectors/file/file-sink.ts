@@ -189,14 +189,14 @@ class FileSink implements Subtask {
     }
     // Parts of subtasks that are no more: one goes on, the others are complete as they are.
     await this.#seal();
-    this.#part = { file: await PartFile.resume(path, bytes), encoder: this.#spec.encoder(this.#schema, { state: encoder, bytes }) };
+    this.#part = { file: await PartFile.resume(path, bytes), encoder: await this.#spec.encoder(this.#schema, { state: encoder, bytes }) };
   }
 
   async #begin(): Promise<{ readonly file: PartFile; readonly encoder: FileEncoder }> {
     const { job, attempt, index } = this.#context;
     const name = `part-${job.id.replace(/[^\w.-]/g, '_')}-${attempt}-${index}-${this.#partCount++}${this.#spec.extension}`;
     const file = await PartFile.create(this.#directory ? join(this.#spec.path, name) : this.#spec.path);
-    const encoder = this.#spec.encoder(this.#schema);
+    const encoder = await this.#spec.encoder(this.#schema);
     file.append(encoder.start());
     this.#part = { file, encoder };
     return this.#part;

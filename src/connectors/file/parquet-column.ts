@@ -7,6 +7,7 @@ import { compressors } from 'hyparquet-compressors';
 import { wordsOf } from '../../memory/int64.js';
 import type { RangeReader } from './parquet-file.js';
 import type { ParquetColumn } from './parquet-schema.js';
+import type { RowGroupPlace } from './parquet-row-groups.js';
 import { makeValues, valueConverter, type BadValues, type Values } from './parquet-values.js';
 
 /** One column of one row group. */
@@ -15,13 +16,6 @@ export interface ColumnData {
   /** 1 where the value is missing [rows]; undefined where none is. */
   readonly nulls: Uint8Array | undefined;
   readonly bad: BadValues;
-}
-
-export interface RowGroupPlace {
-  readonly index: number;
-  /** First row in the file. */
-  readonly start: number;
-  readonly rows: number;
 }
 
 /** @param maxValueBytes longest text or bytes taken */

@@ -1,6 +1,8 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { parquetMetadata, type FileMetaData } from 'hyparquet';
+import type { FileMetaData } from 'hyparquet';
+// The package's entry would load every decoder.
+import { parquetMetadata } from 'hyparquet/src/metadata.js';
 import { fromSystemError, MillraceError } from '../../core/errors.js';
 
 const magic = 'PAR1';

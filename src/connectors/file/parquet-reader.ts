@@ -4,10 +4,11 @@ import type { Schema } from '../../memory/schema.js';
 import type { BadRecord } from '../dead-letters.js';
 import { toJson } from '../field-codec.js';
 import type { SplitRead, SplitReader } from '../split-source.js';
-import { readColumnChunk, type ColumnData, type RowGroupPlace } from './parquet-column.js';
+import { readColumnChunk, type ColumnData } from './parquet-column.js';
 import { RangeReader, readParquetMetadata } from './parquet-file.js';
 import { matchColumns, type ParquetColumn } from './parquet-schema.js';
 import { columnBatch, keepRows } from './parquet-batch.js';
+import { rowGroupPlaces, type RowGroupPlace } from './parquet-row-groups.js';
 
 export interface ParquetReaderOptions {
   readonly path: string;
@@ -104,15 +105,6 @@ export class ParquetReader implements SplitReader {
     const code = cause.includes('maxRecordBytes') ? 'RECORD_TOO_LARGE' : 'RECORD_MALFORMED';
     return { code, where: this.#options.path, position: `row ${group.start + row}`, cause, record: JSON.stringify(values) };
   }
-}
-
-export function rowGroupPlaces(metadata: FileMetaData): RowGroupPlace[] {
-  let start = 0;
-  return metadata.row_groups.map((group, index) => {
-    const place = { index, start, rows: Number(group.num_rows) };
-    start += place.rows;
-    return place;
-  });
 }
 
 /** Rows with a value that cannot be used, or missing where the schema has none missing. */

@@ -1,4 +1,5 @@
-import { parquetSchema, type FileMetaData, type SchemaElement, type SchemaTree } from 'hyparquet';
+import type { FileMetaData, SchemaElement, SchemaTree } from 'hyparquet';
+import { parquetSchema } from 'hyparquet/src/metadata.js';
 import { formatField, type Field, type Schema } from '../../memory/schema.js';
 
 /** How the values of a file's column are read into a column of ours. */

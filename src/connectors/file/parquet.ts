@@ -5,10 +5,11 @@ import type { SinkConnector, SourceConnector } from '../../stream/connector.js';
 import { fileSink, fileSinkOptions, type FileSinkOptions } from './file-sink.js';
 import { splitConnector } from './file-source.js';
 import { isSchema, maxRecordBytesOption } from './options.js';
-import { parquetEncoder } from './parquet-encoder.js';
 import { readParquetMetadata } from './parquet-file.js';
-import { ParquetReader, rowGroupPlaces } from './parquet-reader.js';
+import type { ParquetReaderOptions } from './parquet-reader.js';
+import { rowGroupPlaces } from './parquet-row-groups.js';
 import { matchColumns } from './parquet-schema.js';
+import type { SplitReader } from '../split-source.js';
 import { isSingleFile, listFiles, type PathInput } from './paths.js';
 
 export interface ParquetSourceOptions {
@@ -67,14 +68,20 @@ export function parquetSource<const S extends Schema>(path: PathInput, schema: S
         Promise.resolve(listFiles(path, extension).flatMap((file) => rowGroupPlaces(readParquetMetadata(file)).map(({ index }) => `${index}:${file}`))),
       open(split, position) {
         const colon = split.indexOf(':');
-        return ParquetReader.open(position, { path: split.slice(colon + 1), schema, maxRecordBytes, rowGroup: Number(split.slice(0, colon)) });
+        return openReader(position, { path: split.slice(colon + 1), schema, maxRecordBytes, rowGroup: Number(split.slice(0, colon)) });
       },
     });
   }
   return splitConnector(spec, isSingleFile(path) ? 1 : undefined, {
     discover: () => Promise.resolve(listFiles(path, extension)),
-    open: (file, position) => ParquetReader.open(position, { path: file, schema, maxRecordBytes }),
+    open: (file, position) => openReader(position, { path: file, schema, maxRecordBytes }),
   });
+}
+
+/** Decoders and codecs are loaded where files are read: a graph is checked with their footers alone. */
+async function openReader(position: number, options: ParquetReaderOptions): Promise<SplitReader> {
+  const { ParquetReader } = await import('./parquet-reader.js');
+  return ParquetReader.open(position, options);
 }
 
 /** Writes Parquet; see {@link FileSinkOptions} for files and exactness. A file can be read once it is finished, not before. */
@@ -86,7 +93,10 @@ export function parquetSink(path: string, options?: ParquetSinkOptions): SinkCon
     path,
     options: files,
     needsSchema: true,
-    encoder: (schema, resume) => parquetEncoder(schema, { rowGroupRows, codec }, resume),
+    encoder: async (schema, resume) => {
+      const { parquetEncoder } = await import('./parquet-encoder.js');
+      return parquetEncoder(schema, { rowGroupRows, codec }, resume);
+    },
   });
 }
 

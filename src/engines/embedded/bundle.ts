@@ -3,7 +3,7 @@ import { access, constants, mkdir, rename, stat, writeFile } from 'node:fs/promi
 import { tmpdir, userInfo } from 'node:os';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build, type BuildFailure, type Message } from 'esbuild';
+import type { BuildFailure, Message } from 'esbuild';
 import { fromSystemError, MillraceError } from '../../core/errors.js';
 import type { JobBundle } from '../../stream/engine.js';
 import { jobImports } from './job-imports.js';
@@ -36,6 +36,7 @@ export async function bundleJob(file: string): Promise<JobBundle> {
 }
 
 async function bundled(path: string): Promise<Uint8Array> {
+  const { build } = await import('esbuild');
   try {
     const { outputFiles } = await build({
       entryPoints: [path],

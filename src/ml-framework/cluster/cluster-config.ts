@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { MillraceError, durationMs, resolveOptions, type Duration } from '../../core/index.js';
+import { durationMs } from '../../core/duration-option.js';
+import { MillraceError, resolveOptions, type Duration } from '../../core/index.js';
 
 /** When a cluster is done, and its other nodes are told to end. */
 export type FinishPolicy =

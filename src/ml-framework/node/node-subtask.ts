@@ -4,7 +4,7 @@ import type { ReadResult, Snapshot, SourceSubtask, StateChunk, Subtask, SubtaskC
 import { toBatch, type OutputSchemas } from './emit.js';
 import type { NodeEntry } from './node-context.js';
 import { NodeInput } from './node-input.js';
-import { NodeRunner } from './node-runner.js';
+import type { NodeRunner } from './node-runner.js';
 import type { NodeHost } from './role-service.js';
 import type { HostOf } from './service-subtask.js';
 
@@ -31,7 +31,8 @@ export class NodeSubtask implements Subtask {
 
   constructor(private readonly options: NodeSubtaskOptions) {}
 
-  open(context: SubtaskContext, restored: readonly StateChunk[]): void {
+  async open(context: SubtaskContext, restored: readonly StateChunk[]): Promise<void> {
+    const { NodeRunner } = await import('./node-runner.js');
     const { hostOf, entry, outputs } = this.options;
     this.#host = hostOf(context);
     const emit = (rows: RecordBatch | readonly object[], tag?: string): Promise<void> => {
@@ -104,7 +105,8 @@ export class NodeSource implements SourceSubtask {
 
   constructor(private readonly options: NodeSubtaskOptions) {}
 
-  open(context: SubtaskContext, restored: readonly StateChunk[]): void {
+  async open(context: SubtaskContext, restored: readonly StateChunk[]): Promise<void> {
+    const { NodeRunner } = await import('./node-runner.js');
     const { hostOf, entry, outputs } = this.options;
     const emit = async (rows: RecordBatch | readonly object[], tag?: string): Promise<void> => {
       const output = context.output(tag);

@@ -14,24 +14,23 @@ export interface LocalShard {
 }
 
 /**
- * What the roles bring to the framework. Roles import the framework, never the other way: each hands its part over when
- * its module loads, and the package's entry loads them all.
+ * What the roles bring to the framework. Roles import the framework, never the other way: src/roles/index.js hands their
+ * parts over, and the package's entry loads it. Asynchronous, so that a role is loaded where it runs only.
  */
 export interface RoleParts {
-  createAm(host: NodeHost): RoleService;
-  createPs(host: NodeHost, optimizer: OptimizerSpec): RoleService;
-  createLocalShard(optimizer: OptimizerSpec, epoch: number, restored: readonly Uint8Array[]): LocalShard;
+  createAm(host: NodeHost): Promise<RoleService>;
+  createPs(host: NodeHost, optimizer: OptimizerSpec): Promise<RoleService>;
+  createLocalShard(optimizer: OptimizerSpec, epoch: number, restored: readonly Uint8Array[]): Promise<LocalShard>;
   trainingEntry(model: TrainableModel, options: TrainingEntryOptions): NodeEntry;
 }
 
-const parts: Partial<RoleParts> = {};
+let parts: RoleParts | undefined;
 
-export function provideRole(part: Partial<RoleParts>): void {
-  Object.assign(parts, part);
+export function provideRoles(provided: RoleParts): void {
+  parts = provided;
 }
 
 export function rolePart<K extends keyof RoleParts>(name: K): RoleParts[K] {
-  const part = parts[name];
-  if (part === undefined) throw new MillraceError('INTERNAL', `no role provides ${name}: import millrace, or src/roles/index.js`);
-  return part;
+  if (parts === undefined) throw new MillraceError('INTERNAL', `no role provides ${name}: import millrace, or src/roles/index.js`);
+  return parts[name];
 }

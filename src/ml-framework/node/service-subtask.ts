@@ -22,11 +22,11 @@ export class ServiceSubtask implements Subtask {
 
   constructor(
     private readonly hostOf: HostOf,
-    private readonly create: (host: NodeHost) => RoleService,
+    private readonly create: (host: NodeHost) => Promise<RoleService>,
   ) {}
 
   async open(context: SubtaskContext, restored: readonly StateChunk[]): Promise<void> {
-    this.#service = this.create(this.hostOf(context));
+    this.#service = await this.create(this.hostOf(context));
     await this.#service.open(restored.map(({ bytes }) => bytes));
   }
 
@@ -62,11 +62,11 @@ export class ServiceSource implements SourceSubtask {
 
   constructor(
     private readonly hostOf: HostOf,
-    private readonly create: (host: NodeHost) => RoleService,
+    private readonly create: (host: NodeHost) => Promise<RoleService>,
   ) {}
 
   async open(context: SubtaskContext, restored: readonly StateChunk[]): Promise<void> {
-    this.#service = this.create(this.hostOf(context));
+    this.#service = await this.create(this.hostOf(context));
     await this.#service.open(restored.map(({ bytes }) => bytes));
     this.#service.finished?.then(
       () => {

@@ -1,6 +1,6 @@
 import { deferred, withDeadline } from '../../core/index.js';
 import type { ModelFeed, ModelFeedContext, ModelFeedFactory, ModelVersion } from '../../tensorflow/predictor.js';
-import { AmClient, type Subscription } from '../cluster/am-client.js';
+import type { AmClient, Subscription } from '../cluster/am-client.js';
 import type { ClusterConfig } from '../cluster/cluster-config.js';
 import { amKey } from '../node/role-service.js';
 
@@ -9,6 +9,7 @@ export function modelFeedFactory(cluster: ClusterConfig): ModelFeedFactory {
   return {
     open: async (context) => {
       const address = await context.rendezvous.lookup(amKey(cluster.name), cluster.registrationDeadlineMs);
+      const { AmClient } = await import('../cluster/am-client.js');
       return new ClusterModelFeed(new AmClient(address, cluster.name, cluster.rpcDeadlineMs), context);
     },
   };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { durationMs, type Duration } from '../../core/index.js';
+import { durationMs } from '../../core/duration-option.js';
+import type { Duration } from '../../core/index.js';
 
 export interface TrainOptions<R> {
   /** Nodes that compute gradients. */

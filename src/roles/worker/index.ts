@@ -1,6 +1,1 @@
-import { provideRole } from '../../ml-framework/node/role-registry.js';
-import { trainingEntry } from './training-entry.js';
-
-provideRole({ trainingEntry });
-
 export { trainingEntry } from './training-entry.js';

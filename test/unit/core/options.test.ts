@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { durationMs, isMillraceError, resolveOptions } from '../../../src/core/index.js';
+import { durationMs } from '../../../src/core/duration-option.js';
+import { isMillraceError, resolveOptions } from '../../../src/core/index.js';
 
 const schema = z.strictObject({ size: z.number().int().min(1).default(512), every: durationMs.default(1000) });
 
