@@ -9,7 +9,8 @@ export const collectChannel = (name: string): string => `collect:${name}`;
 
 /** What a subtask reports. Rows after a cut are void once a later attempt continues from it. */
 type CollectReport =
-  { readonly kind: 'rows'; readonly rows: readonly unknown[]; readonly afterCut: number } | { readonly kind: 'restored'; readonly cut: number };
+  | { readonly kind: 'rows'; readonly rows: readonly unknown[]; readonly times: readonly number[] | undefined; readonly afterCut: number }
+  | { readonly kind: 'restored'; readonly cut: number };
 
 /**
  * A sink that hands rows to the process that submitted the job, where a {@link Collector} of the same name gathers them.
@@ -40,7 +41,8 @@ class CollectSink implements Subtask {
   }
 
   process(batch: RecordBatch): void {
-    if (batch.length > 0) this.#report({ kind: 'rows', rows: batch.rows(), afterCut: this.#cut });
+    if (batch.length === 0) return;
+    this.#report({ kind: 'rows', rows: batch.rows(), times: batch.times === undefined ? undefined : [...batch.times], afterCut: this.#cut });
   }
 
   freeze(cut: number): Snapshot {
@@ -53,13 +55,20 @@ class CollectSink implements Subtask {
   }
 }
 
+/** A collected row. */
+export interface CollectedRecord<R> {
+  readonly row: R;
+  /** Event time, ms; undefined where the stream has none. */
+  readonly time: number | undefined;
+}
+
 /**
  * Gathers the rows of `collect(name)`; give its {@link Collector.accept} to JobSubmission.onReport. Each row is there once,
  * also after a restart or rescaling; rows of one subtask are in order.
  */
 export class Collector<R = unknown> {
   readonly #channel: string;
-  #reports: { readonly attempt: number; readonly afterCut: number; readonly rows: readonly R[] }[] = [];
+  #reports: { readonly attempt: number; readonly afterCut: number; readonly records: readonly CollectedRecord<R>[] }[] = [];
 
   constructor(name = 'collect') {
     this.#channel = collectChannel(name);
@@ -69,13 +78,20 @@ export class Collector<R = unknown> {
   accept({ channel, attempt, value }: SubtaskReport): boolean {
     if (channel !== this.#channel) return false;
     const report = value as CollectReport;
-    if (report.kind === 'rows') this.#reports.push({ attempt, afterCut: report.afterCut, rows: report.rows as readonly R[] });
-    else this.#reports = this.#reports.filter((earlier) => earlier.attempt >= attempt || earlier.afterCut < report.cut);
+    if (report.kind === 'rows') {
+      const records = report.rows.map((row, i) => ({ row: row as R, time: report.times?.[i] }));
+      this.#reports.push({ attempt, afterCut: report.afterCut, records });
+    } else this.#reports = this.#reports.filter((earlier) => earlier.attempt >= attempt || earlier.afterCut < report.cut);
     return true;
   }
 
   /** Rows so far, in the order in which they arrived. */
   get rows(): readonly R[] {
-    return this.#reports.flatMap(({ rows }) => rows);
+    return this.records.map(({ row }) => row);
+  }
+
+  /** The same with event times. */
+  get records(): readonly CollectedRecord<R>[] {
+    return this.#reports.flatMap(({ records }) => records);
   }
 }

@@ -1,5 +1,5 @@
 // Sources and sinks.
-export { collect, Collector } from './collect.js';
+export { collect, Collector, type CollectedRecord } from './collect.js';
 export { console, consoleChannel, type ConsoleOptions } from './console.js';
 export { discard } from './discard.js';
 export { csv, csvSink, csvSource, type CsvFormatOptions, type CsvSinkOptions, type CsvSourceOptions } from './file/csv.js';

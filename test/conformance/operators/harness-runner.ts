@@ -1,21 +1,6 @@
 import { OperatorHarness } from '../../../src/testing/index.js';
-import { rowSchema, shown, type Event, type OperatorCase, type Row } from './operator-case.js';
-
-export interface RunOptions {
-  /** 'columns': rows with a schema; 'rows': schemaless objects. */
-  readonly path: 'columns' | 'rows';
-  readonly parallelism: number;
-  /** Before which event a cut is taken and the operators restored at `scaledTo`; undefined: never. */
-  readonly cutAt: number | undefined;
-  readonly scaledTo: number;
-}
-
-/** Runs a case somewhere; an engine joins the suite with one of these. */
-export interface OperatorRunner {
-  readonly name: string;
-  /** The outputs as `shown`, of the result ('') and of the side outputs by tag. */
-  run(testCase: OperatorCase, events: readonly Event[], options: RunOptions): Promise<Readonly<Record<string, readonly string[]>>>;
-}
+import { rowSchema, shown, type Row } from './operator-case.js';
+import type { OperatorRunner } from './operator-runner.js';
 
 /** Rows between two watermarks go as one batch. */
 export const harnessRunner: OperatorRunner = {

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { t, type Infer } from '../../../src/memory/schema.js';
 import type { DataStream } from '../../../src/stream/data-stream.js';
 
@@ -32,6 +31,11 @@ export interface OperatorCase {
   readonly sides?: Readonly<Record<string, (input: PlainInput) => readonly Output[]>>;
 }
 
+/** What tests and job files call a case: 'KeyedStream.reduce (a running sum)'. */
+export function caseName({ method, what }: OperatorCase): string {
+  return `${method} (${what})`;
+}
+
 export interface Output {
   readonly row: unknown;
   readonly time: number;
@@ -45,26 +49,6 @@ export function rowsOf(events: readonly Event[]): Row[] {
 export function each(fn: (row: Row) => readonly unknown[]): OperatorCase['plain'] {
   return ({ events }) => rowsOf(events).flatMap((row) => fn(row).map((made) => ({ row: made, time: row.at.getTime() })));
 }
-
-const row: fc.Arbitrary<Row> = fc.record({
-  key: fc.constantFrom('a', 'b', 'c', 'zürich', ''),
-  part: fc.option(fc.integer({ min: 0, max: 2 })),
-  value: fc.integer({ min: -50, max: 50 }),
-  note: fc.option(fc.constantFrom('x', 'né', '')),
-  at: fc.integer({ min: 0, max: 300 }).map((ms) => new Date(ms)),
-});
-
-export const events: fc.Arbitrary<Event[]> = fc
-  .array(
-    fc.oneof(
-      { weight: 6, arbitrary: row.map((each) => ({ row: each })) },
-      { weight: 1, arbitrary: fc.integer({ min: 0, max: 320 }).map((watermark) => ({ watermark })) },
-    ),
-    {
-      maxLength: 40,
-    },
-  )
-  .map((list) => [...list, { watermark: Infinity }]);
 
 /** Outputs as text, sorted. */
 export function shown(outputs: readonly Output[]): string[] {

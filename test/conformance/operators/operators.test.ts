@@ -3,8 +3,12 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { DataStream, KeyedStream, WindowedStream } from '../../../src/stream/index.js';
 import { cases, columnsOnly } from './cases.js';
-import { harnessRunner, type OperatorRunner } from './harness-runner.js';
-import { events, shown, type OperatorCase, type PlainInput } from './operator-case.js';
+import { createEmbeddedEngine } from '../../../src/engines/embedded/index.js';
+import { engineRunner } from './engine-runner.js';
+import { events, longEvents } from './generated-events.js';
+import { harnessRunner } from './harness-runner.js';
+import { caseName, shown, type Event, type OperatorCase } from './operator-case.js';
+import type { OperatorRunner, RunOptions } from './operator-runner.js';
 
 /** Methods that add no operator of their own, and why they are not cases. */
 const waived: Readonly<Record<string, string>> = {
@@ -18,23 +22,27 @@ const waived: Readonly<Record<string, string>> = {
   'DataStream.withDeadLettersOf': 'moves a name, no records',
 };
 
-const runners: readonly OperatorRunner[] = [harnessRunner];
-
 /** At another parallelism, a case that multiplies rows by it would be two cases. */
 const dependsOnParallelism = new Set(['DataStream.broadcast']);
 
-async function conforms(runner: OperatorRunner, testCase: OperatorCase, path: 'columns' | 'rows'): Promise<void> {
+async function equalsPlain(runner: OperatorRunner, testCase: OperatorCase, list: readonly Event[], options: RunOptions): Promise<void> {
+  const input = { events: list, parallelism: options.parallelism };
+  const actual = await runner.run(testCase, list, options);
+  assert.deepEqual(actual[''], shown(testCase.plain(input)));
+  for (const [tag, plain] of Object.entries(testCase.sides ?? {})) assert.deepEqual(actual[tag], shown(plain(input)), `side output ${tag}`);
+}
+
+async function conforms(runner: OperatorRunner, testCase: OperatorCase, path: RunOptions['path']): Promise<void> {
   const cut = dependsOnParallelism.has(testCase.method) ? fc.constant(undefined) : fc.option(fc.nat(40), { nil: undefined });
   await fc.assert(
-    fc.asyncProperty(events, fc.constantFrom(1, 3), cut, fc.constantFrom(1, 2, 3), async (list, parallelism, cutAt, scaledTo) => {
-      const input: PlainInput = { events: list, parallelism };
-      const actual = await runner.run(testCase, list, { path, parallelism, cutAt, scaledTo });
-      assert.deepEqual(actual[''], shown(testCase.plain(input)));
-      for (const [tag, plain] of Object.entries(testCase.sides ?? {})) assert.deepEqual(actual[tag], shown(plain(input)), `side output ${tag}`);
-    }),
+    fc.asyncProperty(events, fc.constantFrom(1, 3), cut, fc.constantFrom(1, 2, 3), (list, parallelism, cutAt, scaledTo) =>
+      equalsPlain(runner, testCase, list, { path, parallelism, cutAt, scaledTo }),
+    ),
     { numRuns: 60 },
   );
 }
+
+const pathsOf = ({ method }: OperatorCase): readonly RunOptions['path'][] => (columnsOnly.has(method) ? ['columns'] : ['columns', 'rows']);
 
 describe('every operator', () => {
   it('is in this suite', () => {
@@ -55,13 +63,38 @@ describe('every operator', () => {
     );
   });
 
-  for (const runner of runners) {
-    for (const testCase of cases) {
-      const paths = columnsOnly.has(testCase.method) ? (['columns'] as const) : (['columns', 'rows'] as const);
-      for (const path of paths) {
-        it(`${testCase.method} (${testCase.what}), ${path}, on the ${runner.name}: equals plain code at parallelism 1 and 3, with and without a cut`, () =>
-          conforms(runner, testCase, path));
-      }
+  for (const testCase of cases) {
+    for (const path of pathsOf(testCase)) {
+      it(`${caseName(testCase)}, ${path}, on the harness: equals plain code at parallelism 1 and 3, with and without a cut`, () =>
+        conforms(harnessRunner, testCase, path));
     }
   }
 });
+
+/** Engines: on each, every case is a few jobs with fixed long inputs, because starting a job costs more than running it. */
+const engines = [createEmbeddedEngine()];
+
+for (const engine of engines) {
+  const runner = engineRunner(engine);
+  describe(`every operator on the ${runner.name}`, () => {
+    for (const [index, testCase] of cases.entries()) {
+      for (const path of pathsOf(testCase)) {
+        for (const parallelism of [1, 3]) {
+          it(`${caseName(testCase)}, ${path}, parallelism ${parallelism}: equals plain code with and without a cut`, async () => {
+            const seed = index * 10 + parallelism;
+            const list = longEvents(seed, 4);
+            const scaledTo = dependsOnParallelism.has(testCase.method) ? parallelism : ((parallelism + index) % 3) + 1;
+            for (const cutAt of [undefined, Math.floor((list.length * (index + parallelism)) / (cases.length + 4))]) {
+              const where = cutAt === undefined ? 'no cut' : `a cut before event ${cutAt} to parallelism ${scaledTo}`;
+              await equalsPlain(runner, testCase, list, { path, parallelism, cutAt, scaledTo }).catch((thrown: unknown) => {
+                throw new Error(`seed ${seed}, ${list.length} events, ${where}: ${thrown instanceof Error ? thrown.message : String(thrown)}`, {
+                  cause: thrown,
+                });
+              });
+            }
+          });
+        }
+      }
+    }
+  });
+}

@@ -1,0 +1,58 @@
+// Not the whole of the connectors: each thread of each job loads this file.
+import { collect } from '../../../src/connectors/collect.js';
+import { t } from '../../../src/memory/schema.js';
+import type { StreamEnvironment } from '../../../src/stream/environment.js';
+import { defineJob } from '../../../src/stream/job.js';
+import { cases } from './cases.js';
+import { caseName, rowSchema, type Event, type Row } from './operator-case.js';
+import { ReplaySource, type ReplayOptions } from './replay-source.js';
+
+/** What the job is told, as JSON. */
+export interface CaseParams {
+  readonly testCase: string;
+  readonly path: 'columns' | 'rows';
+  /** Event before which the sources stand still until they are restored. */
+  readonly gateAt: number | null;
+  readonly events: readonly WireEvent[];
+}
+
+type WireEvent = { readonly row: Omit<Row, 'at'> & { readonly at: number } } | { readonly watermark: number | null };
+
+export const resultSink = 'result';
+export const sideSink = (tag: string): string => `side-${tag}`;
+
+/** JSON has neither dates nor infinity. */
+export const toWire = (event: Event): WireEvent =>
+  'row' in event ? { row: { ...event.row, at: event.row.at.getTime() } } : { watermark: event.watermark === Infinity ? null : event.watermark };
+
+const fromWire = (event: WireEvent): Event =>
+  'row' in event ? { row: { ...event.row, at: new Date(event.row.at) } } : { watermark: event.watermark ?? Infinity };
+
+/** One case of the suite, fed by replayed events, into collectors. */
+export default defineJob({
+  name: 'operator-case',
+  params: { given: t.string() },
+  build: ({ params, env }) => {
+    const given = JSON.parse(params.given) as CaseParams;
+    const testCase = cases.find((candidate) => caseName(candidate) === given.testCase);
+    if (testCase === undefined) throw new Error(`no case ${given.testCase}`);
+    const schema = given.path === 'columns' ? rowSchema : undefined;
+    const options: ReplayOptions = { events: given.events.map(fromWire), schema, gateAt: given.gateAt ?? undefined };
+    const inputs = Array.from({ length: testCase.inputs ?? 1 }, (_, i) => replay(env, i, options));
+    const [first, second = first] = inputs;
+    const result = testCase.build(first as (typeof inputs)[number], second as (typeof inputs)[number]);
+    result.to(collect(resultSink));
+    for (const tag of Object.keys(testCase.sides ?? {})) result.sideOutput(tag).to(collect(sideSink(tag)));
+  },
+});
+
+function replay(env: StreamEnvironment, index: number, options: ReplayOptions) {
+  return env.add<Row>({
+    kind: 'source',
+    name: `replay ${index}`,
+    uid: `replay-${index}`,
+    schema: options.schema,
+    boundedness: 'bounded',
+    create: () => new ReplaySource(options),
+  });
+}
