@@ -1,65 +1,79 @@
 /**
- * Training the demo's kind of model with its own optimizer, examples/s.
+ * Training the demo's model at the demo's batch size, examples/s; baseline of the first two is a bare tfjs loop on tensors
+ * that lie ready in memory.
  *
- * - bare-loop: tfjs as one would write it by hand, on tensors that lie ready in memory; the baseline of all others.
- * - session: a training session fed with batches as they are read from a ring; it makes the tensors, and hands out the
- *   predictions of each step.
+ * - one-worker: millrace on the embedded engine with one worker and no parameter server, fed through a ring with ready
+ *   feature columns; it makes the tensors and hands out each step's predictions.
+ * - cluster: the same with an application manager, two workers and one parameter server.
+ * - demo: the whole graph of examples/flight-delays on the first flights of its data, each flight predicted and later
+ *   learned; demo-starved is the share of that time in which its workers waited for input.
  */
-import { loadTfjs, type Tfjs } from '../src/tensorflow/eager/index.js';
-import type { RecordBatch } from '../src/memory/index.js';
-import { demoLikeBatch, demoLikeModel } from './demo-like-model.js';
-import { compare, seconds, type BenchResult } from './harness.js';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleJob } from '../src/engines/embedded/index.js';
+import { compare, seconds, spread, type BenchResult } from './harness.js';
+import { firstFlights } from './first-flights.js';
+import { flightBatch } from './flight-rows.js';
+import { benchJob, jobRate, medianOf, type MeasuredRate } from './job-rate.js';
+import { distinctBatches } from './train-job.js';
+import { trainLoop } from './train-loop.js';
 
-const rounds = 5;
-const batchRows = 256;
+const batchSize = 512;
+const loopPasses = 3;
+const counter = 'millrace_training_examples_total';
 
 export async function run(log: (line: string) => void): Promise<BenchResult[]> {
-  log('session against bare loop ...');
-  const batches = Array.from({ length: 60 }, (_, i) => demoLikeBatch(batchRows, i));
-  const examples = batches.length * batchRows;
-  const loop = bareLoop(await loadTfjs(), batches);
-  const session = await demoLikeModel().openTraining({ seed: 1 });
-  const result = await compare('session', 'examples/s', {
-    rounds,
-    baseline: async () => examples / (await seconds(loop.run)),
-    subject: async () =>
-      examples /
-      (await seconds(async () => {
-        for (const batch of batches) await session.trainStep(batch);
-      })),
-  });
+  const loop = await trainLoop(Array.from({ length: distinctBatches }, (_, i) => flightBatch(batchSize, i)));
+  const examples = loopPasses * distinctBatches * batchSize;
+  const baseline = async (): Promise<number> =>
+    examples /
+    (await seconds(() => {
+      for (let pass = 0; pass < loopPasses; pass++) loop.run();
+    }));
+  log('one worker against a bare loop ...');
+  const one = await compare('one-worker', 'examples/s', { rounds: 4, baseline, subject: () => trainRate({ workers: 1, parameterServers: 0, batches: 300 }) });
+  log('two workers and a parameter server against a bare loop ...');
+  const cluster = await compare('cluster', 'examples/s', { rounds: 4, baseline, subject: () => trainRate({ workers: 2, parameterServers: 1, batches: 400 }) });
   loop.close();
-  session.close();
-  return [result];
+  return [one, cluster, ...(await demo(log))];
 }
 
-/** The same layers and loss in plain tfjs; tensors of all batches are made beforehand. */
-function bareLoop(tf: Tfjs, batches: readonly RecordBatch[]) {
-  const model = demoLikeModel();
-  const inputs = [tf.input({ shape: [24] }), tf.input({ shape: [1], dtype: 'int32' }), tf.input({ shape: [1], dtype: 'int32' }), tf.input({ shape: [10] })] as const;
-  const looked = (input: (typeof inputs)[number]) => tf.layers.flatten().apply(tf.layers.embedding({ inputDim: 513, outputDim: 8 }).apply(input)) as (typeof inputs)[number];
-  const joined = tf.layers.concatenate().apply([inputs[0], looked(inputs[1]), looked(inputs[2]), inputs[3]]);
-  const hidden = tf.layers.dense({ units: 64, activation: 'relu' }).apply(tf.layers.dense({ units: 128, activation: 'relu' }).apply(joined));
-  const logits = tf.layers.dense({ units: 1 }).apply(hidden) as (typeof inputs)[number];
-  const network = tf.model({ inputs: [...inputs], outputs: logits });
-  const optimizer = tf.train.adam(1e-3);
-  const ready = batches.map((batch) => {
-    const values = Object.values((model as unknown as { encodeFeatures(batch: RecordBatch): Record<string, { data: Float32Array; shape: number[]; dtype: 'float32' }> }).encodeFeatures(batch));
-    const label = Float32Array.from({ length: batch.length }, (_, i) => (batch.column('late').get(i) === true ? 1 : 0));
-    return { features: values.map(({ data, shape, dtype }) => tf.tensor(data.slice(), shape, dtype)), label: tf.tensor2d(label, [batch.length, 1]) };
-  });
-  return {
-    run: () => {
-      for (const { features, label } of ready) {
-        const loss = optimizer.minimize(() => tf.losses.sigmoidCrossEntropy(label, network.apply(features, { training: true }) as ReturnType<typeof tf.tensor>), true);
-        loss?.dataSync();
-        loss?.dispose();
-      }
-    },
-    close: () => {
-      tf.dispose(ready);
-      optimizer.dispose();
-      network.dispose();
-    },
-  };
+async function trainRate(shape: { readonly workers: number; readonly parameterServers: number; readonly batches: number }): Promise<number> {
+  const params = { ...shape, batchSize };
+  const measured = await jobRate({ bundle: benchJob('train-job'), params, parallelism: shape.workers, counter, total: shape.batches * batchSize });
+  return measured.perSecond;
+}
+
+const demoFlights = 300_000;
+const demoRounds = 3;
+
+async function demo(log: (line: string) => void): Promise<BenchResult[]> {
+  const dir = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
+  try {
+    const input = join(dir, 'flights.parquet');
+    await firstFlights(demoFlights, input);
+    const bundle = await bundleJob(fileURLToPath(new URL('../../examples/flight-delays/job.ts', import.meta.url)));
+    const params = { input, output: join(dir, 'out'), workers: 2, batchSize };
+    const runs: MeasuredRate[] = [];
+    for (let round = 0; round < demoRounds; round++) {
+      log(`demo on ${demoFlights} flights ...`);
+      runs.push(await jobRate({ bundle, params, parallelism: 1, counter, total: demoFlights }));
+    }
+    const rates = runs.map(({ perSecond }) => perSecond);
+    return [
+      { name: 'demo', value: medianOf(runs, ({ perSecond }) => perSecond), unit: 'examples/s', spread: spread(rates) },
+      { name: 'demo-starved', value: medianOf(runs, starved), unit: 'share of worker time' },
+    ];
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** Time in which the workers waited for input, of all their time. */
+function starved({ grown }: MeasuredRate): number {
+  const of = (kind: string): number => grown.get(`${kind}_seconds_total{lateness worker}`) ?? 0;
+  const idle = of('idle');
+  return idle / (idle + of('busy') + of('backpressured'));
 }

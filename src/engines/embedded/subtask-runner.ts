@@ -188,11 +188,13 @@ export class SubtaskRunner implements ChainEvents {
       } else if (seen === undefined) {
         seen = doorbell.epoch;
       } else if (!this.#closing && !this.#isDone()) {
+        // What it waits for is known before it sleeps: whatever wakes it has ended that.
+        const spent = this.#held() ? 'backpressured' : chain.busy ? 'busy' : 'idle';
         this.#asleep = true;
         await doorbell.wait(seen, this.#sleepMs(now));
         this.#asleep = false;
         seen = undefined;
-        yieldedAt = time.lap(this.#held() ? 'backpressured' : chain.busy ? 'busy' : 'idle');
+        yieldedAt = time.lap(spent);
       }
     }
   }
