@@ -10,9 +10,16 @@ export const demoLikeSchema = { hour: t.int32(), origin: t.string(), destination
 export function demoLikeModel(): Model<unknown, unknown, unknown> {
   const lateness = defineModel({
     name: 'demo-like',
-    inputs: { hour: category(24), origin: embedding({ dim: 8, buckets: 512 }), destination: embedding({ dim: 8, buckets: 512 }), numbers: numeric({ size: numberCount }) },
+    inputs: {
+      hour: category(24),
+      origin: embedding({ dim: 8, buckets: 512 }),
+      destination: embedding({ dim: 8, buckets: 512 }),
+      numbers: numeric({ size: numberCount }),
+    },
     label: { late: t.bool() },
-    build: ({ hour, origin, destination, numbers }) => ({ probability: dense(1, 'sigmoid', dense(64, 'relu', dense(128, 'relu', concat([hour, origin, destination, numbers])))) }),
+    build: ({ hour, origin, destination, numbers }) => ({
+      probability: dense(1, 'sigmoid', dense(64, 'relu', dense(128, 'relu', concat([hour, origin, destination, numbers])))),
+    }),
     loss: 'binaryCrossentropy',
     optimizer: adam(1e-3),
   });

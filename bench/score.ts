@@ -117,4 +117,3 @@ function benchContext(output: Output): SubtaskContext {
     rendezvous: { publish: never, lookup: never },
   };
 }
-

@@ -44,9 +44,7 @@ function layers(tf: Tfjs) {
     tf.layers.flatten().apply(tf.layers.embedding({ inputDim, outputDim }).apply(input)) as Symbolic;
   const [slot, weekday, origin, destination] = [index(), index(), index(), index()];
   const numbers = Array.from({ length: numberCount }, () => tf.input({ shape: [1] }));
-  const joined = tf.layers
-    .concatenate()
-    .apply([embed(slot, 72, 8), embed(weekday, 7, 4), embed(origin, 2049, 8), embed(destination, 2049, 8), ...numbers]);
+  const joined = tf.layers.concatenate().apply([embed(slot, 72, 8), embed(weekday, 7, 4), embed(origin, 2049, 8), embed(destination, 2049, 8), ...numbers]);
   const hidden = tf.layers.dense({ units: 64, activation: 'relu' }).apply(tf.layers.dense({ units: 128, activation: 'relu' }).apply(joined));
   const logits = tf.layers.dense({ units: 1 }).apply(hidden) as Symbolic;
   return tf.model({ inputs: [slot, weekday, origin, destination, ...numbers], outputs: logits });

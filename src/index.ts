@@ -1,3 +1,5 @@
+// The main thread loads this before it starts workers: memory that native code of all threads shares must lie ready by then.
+import './tensorflow/library/process-memory.js';
 export * from './core/index.js';
 export * from './memory/schema.js';
 export { batchFromColumns, batchFromRows, BatchBuilder, type Column, type RecordBatch } from './memory/index.js';

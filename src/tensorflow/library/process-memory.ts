@@ -6,7 +6,8 @@ import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worke
  * Node clones a thread's environment data into every worker it starts, and a SharedArrayBuffer in it stays shared. So
  * the thread that loads this module first (the main thread, as the command line and the engine's host do) lays the
  * areas down, and each later worker finds them. A worker whose parent never loaded this module shares only with the
- * workers below itself: correct, but each such thread then loads weights of its own.
+ * workers below itself, so that two such workers may start tfjs-node at once, which can crash the process: everything
+ * that leads to native code imports this module statically.
  */
 const areas = Object.freeze({
   /** Lock and state of tfjs-node's start, see eager/start-lock.ts. */

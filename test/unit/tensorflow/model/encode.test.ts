@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { batchFromColumns, batchFromRows, decodeBatch, encodeBatch, encodedBatchBytes, t, type RecordBatch, type Schema } from '../../../../src/memory/index.js';
+import {
+  batchFromColumns,
+  batchFromRows,
+  decodeBatch,
+  encodeBatch,
+  encodedBatchBytes,
+  t,
+  type RecordBatch,
+  type Schema,
+} from '../../../../src/memory/index.js';
 import { encodeInput, encodeLabel, findBadRows } from '../../../../src/tensorflow/model/encode.js';
 import { category, embedding, numeric, type ModelInput } from '../../../../src/tensorflow/model/inputs.js';
 
@@ -82,7 +91,12 @@ describe('columns as tensors', () => {
       }),
     );
     const counts = new Map<number, number>();
-    for (const bucket of encode(input, t.string(), Array.from({ length: 6400 }, (_, i) => `airport ${i}`)).direct) counts.set(bucket, (counts.get(bucket) ?? 0) + 1);
+    for (const bucket of encode(
+      input,
+      t.string(),
+      Array.from({ length: 6400 }, (_, i) => `airport ${i}`),
+    ).direct)
+      counts.set(bucket, (counts.get(bucket) ?? 0) + 1);
     assert.equal(counts.size, 64);
     assert.ok(Math.max(...counts.values()) < 160, `fullest bucket: ${Math.max(...counts.values())}`);
   });
