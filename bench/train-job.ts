@@ -16,7 +16,7 @@ export default defineJob({
   build({ params, source }) {
     const { batches, batchSize, workers, parameterServers } = params;
     const rows = source<FlightRow>(repeated({ schema: flightSchema, make: (i) => flightBatch(batchSize, i), distinct: distinctBatches, count: batches }));
-    const training = rows.train(lateness, { workers, parameterServers, batchSize });
+    const training = rows.train(lateness('days'), { workers, parameterServers, batchSize });
     training.predictions.to(discard());
   },
 });

@@ -9,7 +9,7 @@ type Symbolic = ReturnType<Tfjs['input']>;
 /** One step for each of `batches`; encodings are done beforehand. */
 export async function trainLoop(batches: readonly RecordBatch[]) {
   const tf = await loadTfjs();
-  const { feeds, predictor } = await lateness.openPredictor();
+  const { feeds, predictor } = await lateness('days').openPredictor();
   const examples = batches.map((batch) => {
     const features = Object.values(feeds(batch)).map(({ data, shape, dtype }) =>
       tf.tensor((data as Float32Array).slice(), [...shape], dtype as 'float32' | 'int32'),

@@ -55,7 +55,7 @@ async function demo(log: (line: string) => void): Promise<BenchResult[]> {
     const input = join(dir, 'flights.parquet');
     await firstFlights(demoFlights, input);
     const bundle = await bundleJob(fileURLToPath(new URL('../../examples/flight-delays/job.ts', import.meta.url)));
-    const params = { input, output: join(dir, 'out'), workers: 2, batchSize };
+    const params = { input, output: join(dir, 'out'), features: 'days', workers: 2, batchSize };
     const runs: MeasuredRate[] = [];
     for (let round = 0; round < demoRounds; round++) {
       log(`demo on ${demoFlights} flights ...`);
