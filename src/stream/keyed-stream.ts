@@ -4,7 +4,7 @@ import type { DataStream, Flat } from './data-stream.js';
 import type { KeySelector } from './graph.js';
 import type { KeyedProcessFunction, SideOutputs } from './operators/keyed-process-function.js';
 import { KeyedProcess, type AnyKeyedFunction } from './operators/keyed-process.js';
-import { KeyedWith, type AnyDerivation, type KeyedDerivation } from './operators/keyed-with.js';
+import { KeyedWith, type KeyedDerivation } from './operators/keyed-with.js';
 import { valueState, type StateDescriptors, type ValueStateDescriptor } from './state/descriptors.js';
 import { keyView, type KeyView } from './state/key.js';
 import { WindowedStream } from './windowed-stream.js';

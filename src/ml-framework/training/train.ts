@@ -45,7 +45,7 @@ DataStream.prototype.train = function train<R, M extends Model<unknown, unknown,
   model: M & Accepts<R, M>,
   options: TrainOptions<R>,
 ): TrainingOf<R, M> {
-  return trainOn(this as DataStream<unknown>, model, options as TrainOptions<unknown>) as unknown as TrainingOf<R, M>;
+  return trainOn(this, model, options as TrainOptions<unknown>) as unknown as TrainingOf<R, M>;
 };
 
 function trainOn(
