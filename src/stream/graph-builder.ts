@@ -18,6 +18,7 @@ export class GraphBuilder {
   readonly #nodes: OperatorNode[] = [];
   readonly #edges: Edge[] = [];
   readonly #problems: GraphProblem[] = [];
+  readonly #checks: (() => void)[] = [];
   readonly #derived = new Set<number>();
   #sealed = false;
 
@@ -62,6 +63,16 @@ export class GraphBuilder {
     this.#problems.push({ operator, message });
   }
 
+  /** Problems recorded so far. */
+  get problems(): readonly GraphProblem[] {
+    return this.#problems;
+  }
+
+  /** Runs `check` when the job's build function has returned: for what can only be said of the whole graph. */
+  whenBuilt(check: () => void): void {
+    this.#checks.push(check);
+  }
+
   node(id: number): OperatorNode {
     const node = this.#nodes[id];
     if (node === undefined) throw new MillraceError('INTERNAL', `no operator ${id} in this graph`);
@@ -76,6 +87,7 @@ export class GraphBuilder {
   }
 
   build(): LogicalGraph {
+    if (!this.#sealed) for (const check of this.#checks) check();
     this.#sealed = true;
     return { nodes: [...this.#nodes], edges: [...this.#edges], problems: [...this.#problems] };
   }

@@ -108,7 +108,7 @@ export function buildGraph<P extends Params>(job: JobDefinition<P>, params: Read
       builder.problem(undefined, 'build() is async; it must add its operators before it returns (load data outside build)');
     }
   } catch (thrown) {
-    throw buildFailure(job.name, thrown, builder.build().problems);
+    throw buildFailure(job.name, thrown, builder.problems);
   }
   return builder.build();
 }

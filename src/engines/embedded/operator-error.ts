@@ -7,7 +7,8 @@ export function operatorError(thrown: unknown, node: OperatorNode, index: number
   const inner = MillraceError.from(thrown, code);
   const place = parallelism === 1 ? node.name : `${node.name} (subtask ${index + 1} of ${parallelism})`;
   // Operators that name themselves are not named twice.
-  const text = inner.message.startsWith(`${node.name}: `) ? inner.message.slice(node.name.length + 2) : inner.message;
+  const said = [place, node.name].find((name) => inner.message.startsWith(`${name}: `));
+  const text = said === undefined ? inner.message : inner.message.slice(said.length + 2);
   const message = `${place}: ${text}`;
   const cause = isMillraceError(thrown) ? thrown.cause : thrown;
   const error = new MillraceError(inner.code, message, {

@@ -34,6 +34,8 @@ export interface Subscription {
 export class AmClient {
   readonly #client: ApplicationManagerServiceClient;
   readonly #deadlineMs: number;
+  /** Streams that are open. */
+  readonly #calls = new Set<{ cancel(): void }>();
 
   constructor(
     readonly address: string,
@@ -60,9 +62,14 @@ export class AmClient {
 
   /** Beats every `intervalMs` until stopped; `lost` where the manager refuses the node or is gone. */
   heartbeat(node: NodeInfo, intervalMs: number, clock: Clock, on: { command(command: NodeCommand): void; lost(error: MillraceError): void }): Subscription {
-    const call = this.#client.heartbeat();
+    const call = this.#opened(this.#client.heartbeat());
     let stopped = false;
     let cancel = (): void => undefined;
+    const lost = (error: MillraceError): void => {
+      cancel();
+      if (!stopped) on.lost(error);
+      stopped = true;
+    };
     const beat = (): void => {
       call.write({ node, progress: 0 });
       cancel = clock.after(intervalMs, beat);
@@ -70,11 +77,9 @@ export class AmClient {
     call.on('data', ({ command }: { command: Command }) =>
       on.command(command === Command.COMMAND_FINISH ? 'finish' : command === Command.COMMAND_STOP ? 'stop' : 'none'),
     );
-    call.on('error', (error: ServiceError) => {
-      cancel();
-      if (!stopped) on.lost(fromStatus(error, `${nodeName(node)}: heartbeat to the application manager at ${this.address}`));
-      stopped = true;
-    });
+    const what = `${nodeName(node)}: heartbeat to the application manager at ${this.address}`;
+    call.on('error', (error: ServiceError) => lost(fromStatus(error, what)));
+    call.on('end', () => lost(new MillraceError('UNAVAILABLE', `${what}: it ended the stream; the peer is gone`)));
     beat();
     return {
       stop: () => {
@@ -88,7 +93,7 @@ export class AmClient {
 
   /** Resolves with the cluster once it runs. @throws the first cause where it fails; DEADLINE_EXCEEDED */
   untilRunning(deadlineMs: number): Promise<ClusterView> {
-    const call = this.#client.watchCluster({ cluster: this.cluster }, { deadline: Date.now() + deadlineMs });
+    const call = this.#opened(this.#client.watchCluster({ cluster: this.cluster }, { deadline: Date.now() + deadlineMs }));
     const done = deferred<ClusterView>();
     call.on('data', ({ cluster }: { cluster?: ClusterView }) => {
       if (cluster === undefined || cluster.state === 'forming') return;
@@ -118,7 +123,7 @@ export class AmClient {
 
   /** Tells of the newest version and every newer one. */
   watchModel(above: number, on: { version(version: ModelVersion): void; lost(error: MillraceError): void }): Subscription {
-    const call = this.#client.watchModel({ cluster: this.cluster, above });
+    const call = this.#opened(this.#client.watchModel({ cluster: this.cluster, above }));
     let weights: Record<string, TensorValue> = {};
     let stopped = false;
     call.on('data', ({ version, step, final, tensors, last }: { version: number; step: number; final: boolean; tensors: Tensor[]; last: boolean }) => {
@@ -138,8 +143,16 @@ export class AmClient {
     };
   }
 
+  /** Cancels every open stream. */
   close(): void {
+    for (const call of this.#calls) call.cancel();
     this.#client.close();
+  }
+
+  #opened<C extends { cancel(): void; on(event: 'close', listener: () => void): unknown }>(call: C): C {
+    this.#calls.add(call);
+    call.on('close', () => this.#calls.delete(call));
+    return call;
   }
 
   #limits(call: string): CallLimits {

@@ -19,6 +19,19 @@ export class ClusterPlan {
     return this.#uids.has(role);
   }
 
+  /** What is missing for the cluster to form, one sentence each. */
+  get problems(): string[] {
+    const { name, roles } = this.cluster;
+    const missing = Object.keys(roles).filter((role) => !this.has(role));
+    return [
+      ...missing.map(
+        (role) =>
+          `cluster ${name} has ${roles[role]} ${role}, but nobody adds that role; call ${role === 'ps' ? 'addPSRole' : 'addRole'}, or take it out of roles`,
+      ),
+      ...(this.hasAm ? [] : [`cluster ${name} has no application manager; call addAMRole(env, cluster)`]),
+    ];
+  }
+
   /** A node's host. Counts come from the deployment, not from the options: `scale` changes them. */
   host(context: SubtaskContext, role: string): NodeHost {
     const roles = Object.fromEntries([...this.#uids].map(([name, uid]) => [name, context.parallelismOf(uid)]));
@@ -46,8 +59,13 @@ const plans = new WeakMap<BuildScope, Map<string, ClusterPlan>>();
 export function clusterPlan(scope: BuildScope, cluster: ClusterConfig): ClusterPlan {
   const ofScope = plans.get(scope) ?? new Map<string, ClusterPlan>();
   plans.set(scope, ofScope);
-  let plan = ofScope.get(cluster.name);
+  const plan = ofScope.get(cluster.name);
   if (plan !== undefined && plan.cluster !== cluster) scope.builder.problem(undefined, `two clusters have the name ${cluster.name}; give each its own`);
-  if (plan === undefined) ofScope.set(cluster.name, (plan = new ClusterPlan(cluster)));
-  return plan;
+  if (plan !== undefined) return plan;
+  const created = new ClusterPlan(cluster);
+  ofScope.set(cluster.name, created);
+  scope.builder.whenBuilt(() => {
+    for (const problem of created.problems) scope.builder.problem(undefined, problem);
+  });
+  return created;
 }

@@ -1,8 +1,14 @@
-import { MillraceError, encodeError } from '../../core/index.js';
+import { MillraceError, encodeError, unlessAborted } from '../../core/index.js';
 import { AmClient, type Subscription } from '../cluster/am-client.js';
 import type { NodeInfo } from '../cluster/node-info.js';
 import { nodeName } from '../cluster/node-info.js';
 import { amKey, type NodeHost } from './role-service.js';
+
+/**
+ * A manager that goes usually takes its nodes with it, in a redeployment or at the end of the job: their own end is on its
+ * way. Who still lives after this long has lost it, ms.
+ */
+const lossGraceMs = 1_000;
 
 /** A node's place in a running cluster, from registration to its end. */
 export class Membership {
@@ -21,7 +27,9 @@ export class Membership {
         if (command === 'finish') this.#finishing.abort();
       },
       lost: (error) => {
-        if (!this.#hasEnded && !host.signal.aborted) host.fail(error);
+        host.clock.after(lossGraceMs, () => {
+          if (!this.#hasEnded && !host.signal.aborted) host.fail(error);
+        });
       },
     });
   }
@@ -32,8 +40,9 @@ export class Membership {
     const { name, registrationDeadlineMs, rpcDeadlineMs } = host.cluster;
     let found: string;
     try {
-      found = await host.rendezvous.lookup(amKey(name), registrationDeadlineMs);
+      found = await unlessAborted(host.rendezvous.lookup(amKey(name), registrationDeadlineMs), host.signal);
     } catch (thrown) {
+      if (host.signal.aborted) throw thrown;
       throw new MillraceError(
         'NODE_NOT_REGISTERED',
         `${nodeName(self)} of cluster ${name}: no application manager within ${registrationDeadlineMs} ms; add one with addAMRole(env, cluster)`,
@@ -42,7 +51,7 @@ export class Membership {
     }
     const am = new AmClient(found, name, rpcDeadlineMs);
     try {
-      return new Membership(am, self, await am.register(self), host);
+      return new Membership(am, self, await unlessAborted(am.register(self), host.signal), host);
     } catch (thrown) {
       am.close();
       throw thrown;

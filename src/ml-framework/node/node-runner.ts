@@ -1,4 +1,4 @@
-import { MillraceError, isMillraceError, withDeadline } from '../../core/index.js';
+import { MillraceError, isMillraceError, unlessAborted, withDeadline } from '../../core/index.js';
 import type { RecordBatch } from '../../memory/batch.js';
 import type { ModelVersion } from '../../tensorflow/predictor.js';
 import type { OptimizerSpec, VariableSpec } from '../../tensorflow/model/trainable.js';
@@ -18,6 +18,9 @@ export interface NodeRunnerOptions {
   readonly emit: NodeContext['emit'];
 }
 
+/** How long a node that ends waits for its failure to be reported. */
+const reportMs = 500;
+
 /** Runs a node entry: joins the cluster, lends it parameters and model, carries it through cuts, and ends it. */
 export class NodeRunner {
   readonly #host: NodeHost;
@@ -31,6 +34,8 @@ export class NodeRunner {
   #freeze: () => readonly Uint8Array[] = () => [];
   #beforeBarrier: () => Promise<void> = () => Promise.resolve();
   #hasLeft = false;
+  #reported: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
   /** Settles when the entry has returned and the node has said so. */
   #ended: Promise<void> | undefined;
 
@@ -43,6 +48,8 @@ export class NodeRunner {
 
   /** Starts the node; failures end the job. */
   start(onEnded: () => void = () => undefined): void {
+    // Told to stop, a node does not wait for anybody: the engine closes it only when its pending call has ended.
+    this.#host.signal.addEventListener('abort', () => void this.close(), { once: true });
     this.#ended = this.#run();
     this.#ended.then(onEnded, (thrown: unknown) => {
       onEnded();
@@ -56,7 +63,7 @@ export class NodeRunner {
 
   /** Waits until the entry has returned, after its input has ended. @throws NODE_ENTRY */
   async ended(): Promise<void> {
-    await withDeadline(this.#ended ?? Promise.resolve(), {
+    await withDeadline(unlessAborted(this.#ended ?? Promise.resolve(), this.#host.signal), {
       ms: this.#host.cluster.entryDeadlineMs,
       what: `${this.#name}: node entry after the end of its input`,
       clock: this.#host.clock,
@@ -80,9 +87,16 @@ export class NodeRunner {
     this.#localShard?.decide(cut);
   }
 
-  close(): void {
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
     this.#finishing.abort();
     this.#parameters?.close();
+    // The manager may be gone, too: the report gets a moment, no more.
+    const { clock } = this.#host;
+    if (this.#reported !== undefined) await withDeadline(this.#reported, { ms: reportMs, what: 'report', clock }).catch(() => undefined);
     this.#membership?.close();
   }
 
@@ -90,6 +104,7 @@ export class NodeRunner {
     try {
       const membership = await Membership.join(this.#host, '');
       this.#membership = membership;
+      if (this.#closed !== undefined) membership.close();
       membership.finishing.addEventListener('abort', () => this.#finishing.abort(), { once: true });
       const nodes = await membership.nodes(this.#host.cluster.registrationDeadlineMs + this.#host.cluster.rpcDeadlineMs);
       await this.#enter(membership, nodes);
@@ -97,7 +112,8 @@ export class NodeRunner {
       this.#hasLeft = true;
       await membership.finish();
     } catch (thrown) {
-      if (!this.#host.signal.aborted) await this.#membership?.reportFailure(thrown);
+      // The job learns of it from the node itself; the manager is told, so that it does not wait for this node.
+      if (!this.#host.signal.aborted) this.#reported = this.#membership?.reportFailure(thrown);
       throw thrown;
     }
   }
@@ -154,6 +170,7 @@ export class NodeRunner {
     nodes: readonly NodeInfo[],
   ): Promise<ParameterClient> {
     const { index, epoch, role, count, cluster, clock } = this.#host;
+    if (this.#closed !== undefined) throw new MillraceError('CANCELLED', `${this.#name}: the node was told to stop`);
     const servers = nodes.filter((node) => node.role === 'ps').sort((a, b) => a.index - b.index);
     const local = servers.length === 0;
     if (local && count !== 1) {

@@ -45,6 +45,7 @@ export class NodeSubtask implements Subtask {
       restored.map(({ bytes }) => bytes),
     );
     this.#runner = runner;
+    // Also when the node is told to stop: the engine closes it only when its pending call has ended.
     runner.finishing.addEventListener('abort', () => this.#input.end(), { once: true });
     // Once the entry has returned, or failed, nobody asks for another batch.
     runner.start(() => this.#input.end());
@@ -88,9 +89,9 @@ export class NodeSubtask implements Subtask {
     this.#runner?.decide(cut);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#input.end();
-    this.#runner?.close();
+    await this.#runner?.close();
   }
 }
 
@@ -146,7 +147,7 @@ export class NodeSource implements SourceSubtask {
     this.#runner?.decide(cut);
   }
 
-  close(): void {
-    this.#runner?.close();
+  async close(): Promise<void> {
+    await this.#runner?.close();
   }
 }

@@ -101,9 +101,13 @@ export class ClusterManager {
     const silent = this.#registry.silent(nowMs - heartbeatTimeoutMs).map(nodeName);
     if (silent.length > 0) {
       this.#failWith(
-        new MillraceError('NODE_LOST', `cluster ${name}: no heartbeat of ${silent.join(', ')} for ${heartbeatTimeoutMs} ms`, {
-          details: { nodes: silent, limitMs: heartbeatTimeoutMs },
-        }),
+        new MillraceError(
+          'NODE_LOST',
+          `cluster ${name}: no heartbeat of ${silent.join(', ')} for ${heartbeatTimeoutMs} ms; its thread is stuck or gone: see its log, or raise heartbeatTimeout`,
+          {
+            details: { nodes: silent, limitMs: heartbeatTimeoutMs },
+          },
+        ),
       );
     }
   }

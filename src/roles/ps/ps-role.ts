@@ -1,3 +1,4 @@
+import { unlessAborted } from '../../core/index.js';
 import { nodeName } from '../../ml-framework/cluster/node-info.js';
 import type { TensorRun } from '../../ml-framework/cluster/model-part.js';
 import { Membership } from '../../ml-framework/node/membership.js';
@@ -34,7 +35,10 @@ export class PsRole implements RoleService {
     // Not awaited: the application manager may open after this node.
     this.#joined = Membership.join(this.#host, this.#server.address);
     this.#joined.then(
-      (membership) => (this.#membership = membership),
+      (membership) => {
+        this.#membership = membership;
+        if (this.#host.signal.aborted) membership.close();
+      },
       (thrown: unknown) => {
         if (!this.#host.signal.aborted) this.#host.fail(thrown);
       },
@@ -44,6 +48,11 @@ export class PsRole implements RoleService {
   /** All workers have left: the weights are final. */
   async inputEnded(): Promise<void> {
     this.#shard.endMembers();
+    // Told to stop, it does not wait for the manager.
+    await unlessAborted(this.#handOver(), this.#host.signal);
+  }
+
+  async #handOver(): Promise<void> {
     const membership = await this.#joined;
     if (membership === undefined) return;
     // Workers that ended before a redeployment are not part of it: nobody else can tell its application manager.
