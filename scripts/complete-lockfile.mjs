@@ -3,7 +3,21 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const systems = ['darwin', 'win32', 'freebsd', 'android', 'openbsd', 'netbsd', 'sunos', 'aix', 'openharmony', 'linux'];
-const processors = { aarch64: 'arm64', arm64: 'arm64', armv7: 'arm', armhf: 'arm', arm: 'arm', x86_64: 'x64', x64: 'x64', ia32: 'ia32', loong64: 'loong64', ppc64: 'ppc64', riscv64: 'riscv64', s390x: 's390x', mips64el: 'mips64el' };
+const processors = {
+  aarch64: 'arm64',
+  arm64: 'arm64',
+  armv7: 'arm',
+  armhf: 'arm',
+  arm: 'arm',
+  x86_64: 'x64',
+  x64: 'x64',
+  ia32: 'ia32',
+  loong64: 'loong64',
+  ppc64: 'ppc64',
+  riscv64: 'riscv64',
+  s390x: 's390x',
+  mips64el: 'mips64el',
+};
 
 const lock = JSON.parse(readFileSync('package-lock.json', 'utf8'));
 for (const [path, entry] of Object.entries({ ...lock.packages })) {

@@ -1,6 +1,6 @@
 // Writes docs/errors.md from the table in src/core/error-codes.ts; run it after a change there, on a built tree.
 import { writeFileSync } from 'node:fs';
-const root = new URL("..", import.meta.url).pathname;
+const root = new URL('..', import.meta.url).pathname;
 const { errorCodes } = await import(root + '/dist/src/core/index.js');
 let s = `# Errors
 

@@ -42,7 +42,12 @@ function row(exit: number, grpc: ErrorCodeRow['grpc'], retryable: boolean, summa
 export const errorCodes = Object.freeze({
   OPTION_INVALID: row(2, 'INVALID_ARGUMENT', false, 'An option has an unknown key, a wrong type or a value out of range.'),
   PARAM_INVALID: row(2, 'INVALID_ARGUMENT', false, 'A job parameter is missing, unknown or of the wrong type; see --set and --help of the job.'),
-  JOB_NOT_LOADED: row(2, 'INVALID_ARGUMENT', false, 'The job file does not exist, does not compile, throws while it loads or has no default export made by defineJob.'),
+  JOB_NOT_LOADED: row(
+    2,
+    'INVALID_ARGUMENT',
+    false,
+    'The job file does not exist, does not compile, throws while it loads or has no default export made by defineJob.',
+  ),
   JOB_NOT_FOUND: row(2, 'NOT_FOUND', false, 'No running job has this name or id.'),
   JOB_EXISTS: row(2, 'ALREADY_EXISTS', false, 'A job of this name is running already.'),
   UNSUPPORTED: row(2, 'UNIMPLEMENTED', false, 'What was asked for is not built; the message names the alternative.'),

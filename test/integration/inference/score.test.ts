@@ -44,7 +44,10 @@ describe('score on the embedded engine', () => {
       );
       assert.ok(rows.every(({ probability }) => probability >= 0 && probability <= 1));
       const versions = rows.map(({ modelVersion }) => modelVersion);
-      assert.deepEqual(versions.toSorted((a, b) => a - b), versions);
+      assert.deepEqual(
+        versions.toSorted((a, b) => a - b),
+        versions,
+      );
     });
   }
 });

@@ -32,7 +32,12 @@ describe('TimestampsAndWatermarks', () => {
 
   it('refuses a record without a time, naming row and column', async () => {
     const harness = await OperatorHarness.open({
-      build: (input) => input.transform({ kind: 'timestamps', schema: undefined, create: () => new TimestampsAndWatermarks({ time: 'at', outOfOrdernessMs: 0, idleMs: undefined }) }),
+      build: (input) =>
+        input.transform({
+          kind: 'timestamps',
+          schema: undefined,
+          create: () => new TimestampsAndWatermarks({ time: 'at', outOfOrdernessMs: 0, idleMs: undefined }),
+        }),
     });
     await assert.rejects(harness.push([{ at: null }]), { code: 'RECORD_MALFORMED', message: /column 'at' holds no time for a record \(row 0/ });
   });
@@ -45,10 +50,22 @@ describe('key groups of a batch', () => {
     const payload = new Uint8Array(encodedBatchBytes(batch));
     encodeBatch(batch, payload);
     for (const each of [batch, decodeBatch(payload, schema)]) {
-      assert.deepEqual([...keyGroupsOf(each, { columns: ['key'] }, 128)], rows.map(({ key }) => keyGroupOf(key, 128)));
-      assert.deepEqual([...keyGroupsOf(each, { columns: ['n'] }, 128)], rows.map(({ n }) => keyGroupOf(n, 128)));
-      assert.deepEqual([...keyGroupsOf(each, { columns: ['at'] }, 128)], rows.map(({ at }) => keyGroupOf(at.getTime(), 128)));
-      assert.deepEqual([...keyGroupsOf(each, { columns: ['key', 'n'] }, 128)], rows.map(({ key, n }) => keyGroupOf([key, n], 128)));
+      assert.deepEqual(
+        [...keyGroupsOf(each, { columns: ['key'] }, 128)],
+        rows.map(({ key }) => keyGroupOf(key, 128)),
+      );
+      assert.deepEqual(
+        [...keyGroupsOf(each, { columns: ['n'] }, 128)],
+        rows.map(({ n }) => keyGroupOf(n, 128)),
+      );
+      assert.deepEqual(
+        [...keyGroupsOf(each, { columns: ['at'] }, 128)],
+        rows.map(({ at }) => keyGroupOf(at.getTime(), 128)),
+      );
+      assert.deepEqual(
+        [...keyGroupsOf(each, { columns: ['key', 'n'] }, 128)],
+        rows.map(({ key, n }) => keyGroupOf([key, n], 128)),
+      );
     }
   });
 });
