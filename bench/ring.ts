@@ -3,7 +3,7 @@
  *
  * - records-1KiB: the producer copies each record of 1 KiB by itself into a frame of 32; the consumer reads a word of each.
  * - records-1KiB-single: the same, one frame for each record.
- * - bytes-64KiB: frames of 64 KiB, the consumer reads a word of each; baseline: the same bytes by TypedArray.set, aligned,
+ * - bytes-64KiB: frames of 64 KiB, copied as batches are; the consumer reads a word of each; baseline: the same bytes by TypedArray.set, aligned,
  *   around shared memory as large as the ring, with no other thread.
  * - idle-wake: from just before a write until the consumer, asleep on its doorbell with its event loop free, has the frame;
  *   -sync: asleep in Atomics.wait.
@@ -11,6 +11,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { copyBytes } from '../src/memory/copy.js';
 import { attachDoorbell, createRing, frameKind, RingWriter } from '../src/memory/index.js';
 import { compare, median, seconds, type BenchResult } from './harness.js';
 import type { ConsumerOptions } from './ring-consumer.js';
@@ -59,7 +60,7 @@ async function bytesOf64KiB(): Promise<BenchResult> {
     subject: async () =>
       gigabytes /
       (await passFrames(frames, frameBytes, frameBytes, (payload) => {
-        payload.set(source);
+        copyBytes(payload, 0, source);
       })),
   });
 }

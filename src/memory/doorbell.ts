@@ -5,6 +5,9 @@ export type DoorbellMemory = SharedArrayBuffer;
 
 const epochCell = 0;
 const armedCell = 1;
+const disarmed = 0;
+const looking = 1;
+const asleep = 2;
 /** Some 5 us. */
 const looksBeforeSleep = 2000;
 const longestTimerMs = 2_147_483_647;
@@ -21,11 +24,12 @@ export interface BlockingDoorbell extends Doorbell {
  *
  * ```
  * epoch   rings so far, modulo 2^32
- * armed   1: the owner has looked at the epoch and may go to sleep on it
+ * armed   0 disarmed ──(owner reads the epoch)──► 1 looking ──(owner goes to sleep)──► 2 asleep
+ *              ▲────────────────── ring: counts ──────────────────┴── counts and wakes ──────┘
  * ```
- * Reading `epoch` arms the bell; the first ring afterwards disarms it, counts and wakes; further rings are one atomic
- * load until it is armed again. Nothing is lost: a producer that still sees it disarmed has published before the owner,
- * who armed it before looking, looks.
+ * The first ring after the owner has read `epoch` disarms the bell; further rings are one atomic load until it is armed
+ * again. Nothing is lost: who rings has published before, so an owner who finds the bell disarmed when going to sleep
+ * looks again, and one who armed it afterwards sees what was published.
  */
 class SharedDoorbell implements BlockingDoorbell {
   readonly #cells: Int32Array;
@@ -35,18 +39,21 @@ class SharedDoorbell implements BlockingDoorbell {
   }
 
   get epoch(): number {
-    Atomics.store(this.#cells, armedCell, 1);
+    // Asleep stays asleep: another wait on this thread may be pending.
+    Atomics.compareExchange(this.#cells, armedCell, disarmed, looking);
     return Atomics.load(this.#cells, epochCell);
   }
 
   ring(): void {
-    if (Atomics.load(this.#cells, armedCell) === 0) return;
-    if (Atomics.exchange(this.#cells, armedCell, 0) === 0) return;
+    if (Atomics.load(this.#cells, armedCell) === disarmed) return;
+    const was = Atomics.exchange(this.#cells, armedCell, disarmed);
+    if (was === disarmed) return;
     Atomics.add(this.#cells, epochCell, 1);
-    Atomics.notify(this.#cells, epochCell);
+    if (was === asleep) Atomics.notify(this.#cells, epochCell);
   }
 
   async wait(seen: number, timeoutMs: number): Promise<void> {
+    if (!this.#fallAsleep()) return;
     const waiting = waitAsync(this.#cells, epochCell, seen);
     if (!waiting.async) return;
     // A pending waitAsync does not keep the event loop alive; this timer does. It ends the wait by waking it, so that no
@@ -59,7 +66,13 @@ class SharedDoorbell implements BlockingDoorbell {
   waitSync(seen: number, timeoutMs: number): void {
     // A peer in full flow rings again within microseconds: cheaper to look for that long than to sleep and be woken.
     for (let look = 0; look < looksBeforeSleep; look++) if (Atomics.load(this.#cells, epochCell) !== seen) return;
+    if (!this.#fallAsleep()) return;
     Atomics.wait(this.#cells, epochCell, seen, timeoutMs);
+  }
+
+  /** @returns false where the bell has rung since it was armed */
+  #fallAsleep(): boolean {
+    return Atomics.compareExchange(this.#cells, armedCell, looking, asleep) !== disarmed;
   }
 }
 
