@@ -30,6 +30,35 @@ describe('TimestampsAndWatermarks', () => {
     assert.deepEqual(harness.watermarks, [109]);
   });
 
+  it('is idle after that long without a record, holds no watermark back then, and is active again with the next one', async () => {
+    const times = (idleMs?: number) => ({
+      kind: 'timestamps',
+      schema,
+      create: () => new TimestampsAndWatermarks({ time: 'at', outOfOrdernessMs: 0, idleMs }),
+    });
+    const harness = await OperatorHarness.open({
+      schema,
+      inputs: 2,
+      build: (slow, busy) => slow.transform(times(100)).union((busy ?? slow).transform(times())),
+    });
+    const push = (ms: number, input: number): Promise<void> => harness.push([{ at: new Date(ms), key: 'a', n: 1 }], undefined, input);
+    const [slow, busy] = [0, 1];
+    await push(1000, busy);
+    await harness.advanceClock(60);
+    await push(100, slow);
+    await harness.advanceClock(99);
+    assert.deepEqual(harness.watermarks, [99], 'the slow stream counts for 100 ms after its last record');
+    await harness.advanceClock(1);
+    assert.deepEqual(harness.watermarks, [99, 999]);
+    await push(500, slow);
+    await push(2000, busy);
+    assert.deepEqual(harness.watermarks, [99, 999], 'it counts again, and time does not go back');
+    await push(1800, slow);
+    assert.deepEqual(harness.watermarks, [99, 999, 1799]);
+    await harness.advanceClock(100);
+    assert.deepEqual(harness.watermarks, [99, 999, 1799, 1999], 'it can be idle again');
+  });
+
   it('refuses a record without a time, naming row and column', async () => {
     const harness = await OperatorHarness.open({
       build: (input) =>
