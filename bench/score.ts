@@ -31,7 +31,7 @@ async function scoreAt(size: number): Promise<BenchResult> {
   const model = demoLikeModel();
   const session = await model.openTraining({ seed: 1 });
   const weights = session.weights();
-  session.close();
+  await session.close();
   const batches = Array.from({ length: size === 32 ? 1500 : 400 }, (_, i) => demoLikeBatch(size, i));
   const rows = batches.length * size;
   const loop = await bareLoop(model, weights, batches);

@@ -10,6 +10,8 @@ const channelOptions: ChannelOptions = {
   'grpc.keepalive_time_ms': 20_000,
   'grpc.keepalive_timeout_ms': 10_000,
   'grpc.use_local_subchannel_pool': 1,
+  // The default of 64 KiB would have a model's weights wait for a round trip every 64 KiB.
+  'grpc-node.flow_control_window': maxMessageBytes,
 };
 
 /** Makes a client of a generated class with our credentials and limits. */

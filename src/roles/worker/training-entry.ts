@@ -26,7 +26,7 @@ export function trainingEntry(model: TrainableModel, options: TrainingEntryOptio
       for await (const batch of ctx.input) await worker.step(batch);
       await worker.end();
     } finally {
-      session.close();
+      await session.close();
     }
   };
 }

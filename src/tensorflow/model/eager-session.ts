@@ -1,6 +1,7 @@
-import { MillraceError } from '../../core/errors.js';
+import { isMillraceError, MillraceError } from '../../core/errors.js';
 import type { RecordBatch } from '../../memory/batch.js';
 import type { TensorValue } from '../tensor-value.js';
+import type { AssignablePredictor } from '../trace/index.js';
 import type { ColumnModel } from './column-model.js';
 import type { Network, NetworkVariable } from './network.js';
 import { createOptimizer } from './optimizers.js';
@@ -28,8 +29,10 @@ interface Pass {
 }
 
 /**
- * Training on eager tfjs. Each call is synchronous inside: columns are uploaded by the first operation that reads them, so
- * when the promise settles nothing looks at the batch's memory any more.
+ * Training on eager tfjs, predicting on a native session: the forward pass is traced at the first prediction, and stays on
+ * eager tfjs where it cannot be.
+ *
+ * When a promise settles nothing looks at the batch's memory any more.
  */
 export class EagerSession implements TrainingSession {
   readonly variables: readonly VariableSpec[];
@@ -40,6 +43,9 @@ export class EagerSession implements TrainingSession {
   readonly #moving: readonly NetworkVariable[];
   readonly #byTfName: ReadonlyMap<string, string>;
   #optimizer: Optimizer | undefined;
+  #forward: Promise<AssignablePredictor | undefined> | undefined;
+  /** True where the native forward pass has older weights than the network. */
+  #isForwardStale = false;
 
   constructor({ tf, model, network, random }: EagerSessionOptions) {
     this.#tf = tf;
@@ -61,6 +67,7 @@ export class EagerSession implements TrainingSession {
 
   setWeights(weights: Values): void {
     assignWeights(this.#tf, this.#network.variables, weights, this.#model.name);
+    this.#isForwardStale = true;
   }
 
   gradients(batch: RecordBatch): Promise<GradientResult> {
@@ -71,13 +78,35 @@ export class EagerSession implements TrainingSession {
     return promised(() => this.#trainStep(batch));
   }
 
-  predict(batch: RecordBatch): Promise<Values> {
-    return promised(() => this.#predict(batch));
+  async predict(batch: RecordBatch): Promise<Values> {
+    this.#forward ??= this.#openForward();
+    const forward = await this.#forward;
+    if (forward === undefined) return this.#predict(batch);
+    if (this.#isForwardStale) {
+      this.#isForwardStale = false;
+      await forward.setWeights(this.weights());
+    }
+    return forward.predictor.run(this.#model.encodeFeatures(batch));
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#optimizer?.dispose();
     this.#network.dispose();
+    const forward = await this.#forward?.catch(() => undefined);
+    await forward?.predictor.close();
+  }
+
+  async #openForward(): Promise<AssignablePredictor | undefined> {
+    // Only now: a session that never predicts traces nothing.
+    const { openTracedPredictor, traceForward } = await import('../trace/index.js');
+    try {
+      const traced = traceForward(this.#tf, this.#network, this.#model.signature, this.#model.outputs);
+      this.#isForwardStale = false;
+      return await openTracedPredictor(traced, this.#model.signature, this.weights());
+    } catch (thrown) {
+      if (isMillraceError(thrown) && thrown.code === 'UNSUPPORTED') return undefined;
+      throw thrown;
+    }
   }
 
   #gradients(batch: RecordBatch): GradientResult {
@@ -104,6 +133,7 @@ export class EagerSession implements TrainingSession {
     // Declared as variables by name, but gradients by name are meant.
     this.#optimizer.applyGradients(gradients);
     this.#tf.dispose(gradients);
+    this.#isForwardStale = true;
     return { loss, predictions };
   }
 

@@ -49,9 +49,9 @@ export interface TrainingSession {
   gradients(batch: RecordBatch): Promise<GradientResult>;
   /** The same, then one step of the model's own optimizer on this copy: training without parameter servers. */
   trainStep(batch: RecordBatch): Promise<StepResult>;
-  /** Forward pass only: one column per output name, [batch] or [batch, size]. */
+  /** Forward pass only, by a native session where the model can be traced: one column per output name, [batch] or [batch, size]. */
   predict(batch: RecordBatch): Promise<Readonly<Record<string, TensorValue>>>;
-  close(): void;
+  close(): Promise<void>;
 }
 
 export interface VariableSpec {

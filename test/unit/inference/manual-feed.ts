@@ -42,6 +42,6 @@ export class ManualFeed implements ModelFeedFactory {
 export async function weightsOf<F, L, O>(model: Model<F, L, O>, seed: number): Promise<Readonly<Record<string, TensorValue>>> {
   const session = await model.openTraining({ seed });
   const weights = session.weights();
-  session.close();
+  await session.close();
   return weights;
 }

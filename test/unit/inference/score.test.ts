@@ -38,7 +38,7 @@ async function expected(rows: readonly Row[], seed: number): Promise<number[]> {
       rows.map((row) => ({ ...row, late: false })),
     ),
   );
-  session.close();
+  await session.close();
   return Array.from(made['probability']?.data as Float32Array);
 }
 

@@ -39,6 +39,17 @@ function floats(value: TensorValue | undefined): Float32Array {
   return value.data;
 }
 
+function assertClose(actual: Values, expected: Values, tolerance = 1e-6): void {
+  assert.deepEqual(Object.keys(actual), Object.keys(expected));
+  for (const [name, value] of Object.entries(expected)) {
+    assert.deepEqual(actual[name]?.shape, value.shape);
+    const data = floats(actual[name]);
+    floats(value).forEach((wanted, i) => {
+      assert.ok(Math.abs((data[i] as number) - wanted) <= tolerance, `${name}[${i}]: ${data[i]}, not ${wanted}`);
+    });
+  }
+}
+
 /** Largest difference between gradients and central differences, over a few entries of each variable. */
 async function gradientError(session: TrainingSession, on = batch): Promise<number> {
   const { gradients } = await session.gradients(on);
@@ -72,7 +83,7 @@ describe('a training session', () => {
       a.variables.map(({ name }) => name),
       ['embedding_1/embeddings', 'embedding_2/embeddings', 'dense_1/kernel', 'dense_1/bias', 'dense_2/kernel', 'dense_2/bias'],
     );
-    for (const session of [a, b, c]) session.close();
+    for (const session of [a, b, c]) await session.close();
   });
 
   it('computes the gradients that finite differences show, and changes nothing', async () => {
@@ -80,7 +91,7 @@ describe('a training session', () => {
     const before = session.weights();
     assert.ok((await gradientError(session)) < 2e-3);
     assert.deepEqual(session.weights(), before);
-    session.close();
+    await session.close();
   });
 
   it('hands out the predictions of the step before it learned', async () => {
@@ -88,10 +99,39 @@ describe('a training session', () => {
     const before = await session.predict(batch);
     const step = await session.trainStep(batch);
     const after = await session.predict(batch);
-    assert.deepEqual(step.predictions, before);
+    assertClose(step.predictions, before);
     assert.notDeepEqual(after, before);
     assert.deepEqual(before['probability']?.shape, [7]);
-    session.close();
+    await session.close();
+  });
+
+  it('predicts with the weights that were set last, as the forward pass of a gradient does', async () => {
+    const [session, other] = [await model.openTraining({ seed: 4 }), await model.openTraining({ seed: 40 })];
+    await session.predict(batch);
+    for (const weights of [other.weights(), session.weights(), other.weights()]) {
+      session.setWeights(weights);
+      assertClose(await session.predict(batch), (await session.gradients(batch)).predictions);
+    }
+    assertClose(await session.predict(batch), await other.predict(batch), 0);
+    await session.close();
+    await other.close();
+  });
+
+  it('predicts on eager tfjs where the forward pass cannot be traced', async () => {
+    const untraceable = fromLoss({
+      inputs: { distance: numeric() },
+      label: { late: t.bool() },
+      outputs: { guess: t.float32() },
+      variables: (tf) => ({ w: tf.variable(tf.ones([1, 1])) }),
+      predict: ({ w }, { distance }, tf) => ({ guess: tf.mul(tf.matMul(distance, w), (distance.sum().dataSync()[0] as number) > 1e6 ? 2 : 1) }),
+      loss: ({ guess }, { late }, tf) => tf.losses.meanSquaredError(late, guess),
+      optimizer: sgd(0.1),
+    });
+    const session = await untraceable.openTraining({ seed: 1 });
+    assertClose(await session.predict(batch), (await session.gradients(batch)).predictions, 0);
+    await session.trainStep(batch);
+    assertClose(await session.predict(batch), (await session.gradients(batch)).predictions, 0);
+    await session.close();
   });
 
   it('learns: the loss falls', async () => {
@@ -100,7 +140,7 @@ describe('a training session', () => {
     let last = first;
     for (let i = 0; i < 200; i++) last = (await session.trainStep(batch)).loss;
     assert.ok(last < first / 2, `${first} -> ${last}`);
-    session.close();
+    await session.close();
   });
 
   it('keeps no tensors over 1000 steps', async () => {
@@ -115,7 +155,7 @@ describe('a training session', () => {
     await session.predict(batch);
     session.setWeights(session.weights());
     assert.equal(tf.memory().numTensors, before);
-    session.close();
+    await session.close();
   });
 
   it('disposes everything on close', async () => {
@@ -123,7 +163,7 @@ describe('a training session', () => {
     const before = tf.memory().numTensors;
     const session = await model.openTraining({ seed: 6 });
     await session.trainStep(batch);
-    session.close();
+    await session.close();
     assert.equal(tf.memory().numTensors, before);
   });
 
@@ -153,7 +193,7 @@ describe('a training session', () => {
     for (let i = 0; i < 50; i++) await session.gradients(batch);
     assert.equal(tf.memory().numTensors, trained);
     assert.ok(trained >= tensors);
-    session.close();
+    await session.close();
   });
 
   it('refuses weights that do not fit before it changes any', async () => {
@@ -167,7 +207,7 @@ describe('a training session', () => {
       session.setWeights(wrong);
     }, /'dense_2\/bias' is float32 \[1\], got float32 \[2\]/);
     assert.deepEqual(session.weights(), before);
-    session.close();
+    await session.close();
   });
 });
 
@@ -232,15 +272,15 @@ describe('losses', () => {
     it(`${name} has the gradients that finite differences show`, async () => {
       const session = await each.openTraining({ seed: 7 });
       assert.ok((await gradientError(session, samples)) < 5e-3);
-      session.close();
+      await session.close();
     });
   }
 
   it('the two crossentropies of class numbers and of one-hot vectors agree', async () => {
     const [a, b] = [await cases.categoricalCrossentropy.openTraining({ seed: 7 }), await cases.sparseCategoricalCrossentropy.openTraining({ seed: 7 })];
     assert.ok(Math.abs((await a.gradients(samples)).loss - (await b.gradients(samples)).loss) < 1e-6);
-    a.close();
-    b.close();
+    await a.close();
+    await b.close();
   });
 });
 
@@ -260,8 +300,8 @@ describe('other ways to a model', () => {
     const [session, other] = [await wrapped.openTraining({ seed: 1 }), await wrapped.openTraining({ seed: 1 })];
     assert.deepEqual(session.weights(), other.weights());
     assert.ok((await gradientError(session)) < 2e-3);
-    session.close();
-    other.close();
+    await session.close();
+    await other.close();
   });
 
   it('says when a tf.LayersModel does not fit the declared inputs', async () => {
@@ -297,6 +337,6 @@ describe('other ways to a model', () => {
     const first = (await session.trainStep(batch)).loss;
     for (let i = 0; i < 50; i++) await session.trainStep(batch);
     assert.ok((await session.trainStep(batch)).loss < first);
-    session.close();
+    await session.close();
   });
 });

@@ -77,7 +77,7 @@ describe('a traced forward pass', () => {
         assertClose((await predictor.run(feeds(batch)))['p'], (await session.predict(batch))['p'], `${rows} rows`);
       }
       await predictor.close();
-      session.close();
+      await session.close();
     });
   }
 
@@ -107,8 +107,8 @@ describe('a traced forward pass', () => {
     await Promise.all(runs);
     assert.ok(seen[0]! > 0 && seen[1]! > 0, String(seen));
     await predictor.close();
-    one.close();
-    two.close();
+    await one.close();
+    await two.close();
   });
 
   it('keeps no tensors of tfjs', async () => {
