@@ -22,7 +22,7 @@ export default defineJob({
       workers: params.workers,
       parameterServers: 1,
       batchSize: params.batchSize,
-      labelKnownAt: (f) => f.landedAt,
+      labelKnownAt: 'landedAt',
       outputDir: `${params.output}/model`,
     });
     const predictions = training.predictions.select('date', 'origin', 'destination', 'late', 'probability');

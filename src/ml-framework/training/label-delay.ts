@@ -1,18 +1,22 @@
 import { MillraceError } from '../../core/index.js';
 import { rowView, t, withColumns, type RecordBatch, type Schema } from '../../memory/index.js';
+import { showRecord } from '../../stream/show-record.js';
 import type { Output, Snapshot, StateChunk, Subtask, SubtaskContext } from '../../stream/subtask.js';
+import { BadRows, type BadRowOptions } from './bad-rows.js';
 import { batchToBytes, bytesToBatch } from './batch-state.js';
 import { HeldWatermarks } from './held-watermarks.js';
 import { RowStore } from './row-store.js';
 import { delayedSchema, orderColumn, phase, phaseColumn } from './step-batch.js';
 import { TimeHeap } from './time-heap.js';
 
-export interface LabelDelayOptions {
+/** When the label of a row is known: a column of times, or a function that gives ms since the epoch or a Date. */
+export type LabelTime = string | ((row: never) => number | Date);
+
+export interface LabelDelayOptions extends BadRowOptions {
   readonly name: string;
   readonly schema: Schema;
   readonly batchSize: number;
-  /** When the label of a row is known: ms since the epoch, or a Date. */
-  readonly labelKnownAt: (row: never) => number | Date;
+  readonly labelKnownAt: LabelTime;
   /** A prediction waits at most this long for its step to fill, ms of processing time. */
   readonly maxDelayMs: number;
 }
@@ -38,6 +42,7 @@ export class LabelDelay implements Subtask {
   readonly #schema: Schema;
   /** Rows in the store: the stream's columns and the label's time. */
   readonly #storeSchema: Schema;
+  readonly #badRows: BadRows;
   readonly #store = new RowStore();
   readonly #toPredict = new TimeHeap();
   readonly #toLearn = new TimeHeap();
@@ -54,6 +59,7 @@ export class LabelDelay implements Subtask {
 
   constructor(options: LabelDelayOptions) {
     this.#options = options;
+    this.#badRows = new BadRows(options);
     this.#schema = delayedSchema(options.schema);
     this.#storeSchema = { ...options.schema, [labelTimeColumn]: t.float64() };
   }
@@ -61,10 +67,12 @@ export class LabelDelay implements Subtask {
   open(context: SubtaskContext, restored: readonly StateChunk[]): void {
     this.#context = context;
     this.#output = context.output();
+    this.#badRows.open(context);
     for (const { bytes } of restored) this.#restore(bytes);
   }
 
-  process(batch: RecordBatch): void {
+  process(received: RecordBatch): void {
+    const batch = this.#badRows.takeOut(received);
     const { times } = batch;
     if (times === undefined) {
       throw new MillraceError('GRAPH_INVALID', `${this.#options.name}: labelKnownAt needs event time; give the source { time: … }`);
@@ -112,13 +120,13 @@ export class LabelDelay implements Subtask {
 
   #labelTimesOf(batch: RecordBatch, times: Float64Array): Float64Array {
     const { labelKnownAt, name } = this.#options;
-    const view = rowView(batch);
+    const knownAt = labelTimeReader(batch, labelKnownAt);
     const labelTimes = new Float64Array(batch.length);
     for (let i = 0; i < batch.length; i++) {
-      const known = labelKnownAt(view.at(i) as never);
-      const time = typeof known === 'number' ? known : known.getTime();
+      const time = knownAt(i);
       if (!(time > -Infinity && time < Infinity)) {
-        throw new MillraceError('USER_FUNCTION', `${name}: labelKnownAt gave ${String(known)} for ${JSON.stringify(batch.row(i))}; it must be a time`, {
+        const what = typeof labelKnownAt === 'string' ? `column '${labelKnownAt}'` : 'labelKnownAt';
+        throw new MillraceError('USER_FUNCTION', `${name}: ${what} gave ${String(time)} for ${showRecord(batch.row(i))}; it must be a time`, {
           details: { row: i },
         });
       }
@@ -198,4 +206,17 @@ export class LabelDelay implements Subtask {
     this.#timerAt = this.#context.clock.now() + this.#options.maxDelayMs;
     this.#context.setProcessingTimer(this.#timerAt);
   }
+}
+
+/** Label times of a batch by row, ms; NaN where there is none. */
+function labelTimeReader(batch: RecordBatch, labelKnownAt: LabelTime): (row: number) => number {
+  const toMs = (time: unknown): number => (time instanceof Date ? time.getTime() : typeof time === 'number' ? time : Number.NaN);
+  if (typeof labelKnownAt === 'function') {
+    const view = rowView(batch);
+    return (row) => toMs(labelKnownAt(view.at(row) as never));
+  }
+  const column = batch.column(labelKnownAt);
+  const { values } = column;
+  if (values instanceof Float64Array && column.nullCount === 0) return (row) => values[row]!;
+  return (row) => toMs(column.get(row));
 }

@@ -1,7 +1,13 @@
 import { concatBatches, type RecordBatch, type Schema } from '../../memory/index.js';
 import type { Output, Snapshot, StateChunk, Subtask, SubtaskContext } from '../../stream/subtask.js';
 import { batchToBytes, bytesToBatch } from './batch-state.js';
+import { BadRows, type BadRowOptions } from './bad-rows.js';
 import { HeldWatermarks } from './held-watermarks.js';
+
+export interface RebatchOptions extends BadRowOptions {
+  readonly schema: Schema;
+  readonly batchSize: number;
+}
 
 /**
  * Makes batches of exactly `batchSize` rows; the last one may be smaller. Rows that do not fill a batch yet are state, so
@@ -11,23 +17,27 @@ export class Rebatch implements Subtask {
   readonly makesWatermarks = true;
   readonly #schema: Schema;
   readonly #batchSize: number;
+  readonly #badRows: BadRows;
   readonly #watermarks = new HeldWatermarks();
   #output!: Output;
   #rows: RecordBatch[] = [];
   #held = 0;
   #received = 0;
 
-  constructor(schema: Schema, batchSize: number) {
-    this.#schema = schema;
-    this.#batchSize = batchSize;
+  constructor(options: RebatchOptions) {
+    this.#schema = options.schema;
+    this.#batchSize = options.batchSize;
+    this.#badRows = new BadRows(options);
   }
 
   open(context: SubtaskContext, restored: readonly StateChunk[]): void {
     this.#output = context.output();
+    this.#badRows.open(context);
     for (const { bytes } of restored) this.#add(bytesToBatch(bytes, this.#schema));
   }
 
-  process(batch: RecordBatch): void {
+  process(received: RecordBatch): void {
+    const batch = this.#badRows.takeOut(received);
     let from = 0;
     while (this.#held + batch.length - from >= this.#batchSize) {
       const to = from + this.#batchSize - this.#held;

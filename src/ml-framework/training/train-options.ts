@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { durationMs } from '../../core/duration-option.js';
 import type { Duration } from '../../core/index.js';
 
-export interface TrainOptions<R> {
+/** @typeParam T columns of R that hold a time */
+export interface TrainOptions<R, T extends string = string> {
   /** Nodes that compute gradients. */
   readonly workers: number;
   /** Nodes that hold the parameters. Default 1; 0 with one worker keeps them in the worker. */
@@ -12,12 +13,14 @@ export interface TrainOptions<R> {
   /** 'bsp' (default): an update is the mean over one push of each active worker; 'asp': each push is an update. */
   readonly mode?: 'bsp' | 'asp';
   /**
-   * When a record's label becomes known: a Date, or milliseconds since the epoch. A record is then predicted at its event
+   * When a record's label becomes known: a column, or a function giving a Date or milliseconds since the epoch. A record is then predicted at its event
    * time and learned when the watermark passes that time, in event-time order: no prediction sees a label from its future.
    */
-  readonly labelKnownAt?: (row: R) => number | Date;
+  readonly labelKnownAt?: T | ((row: R) => number | Date);
   /** With labelKnownAt, a prediction waits at most this long for its step to fill, in processing time. Default 1 s. */
   readonly maxPredictionDelay?: Duration;
+  /** A record that the model cannot read: 'deadLetter' (default) sends it to `training.deadLetters`, 'fail' ends the job with RECORD_MALFORMED. */
+  readonly onBadRecord?: 'deadLetter' | 'fail';
   /** Seed of the initial weights. Default 1. */
   readonly seed?: number;
   /** A new version of the model every so many updates. Default 100. */
@@ -43,7 +46,10 @@ export const trainOptions = z
     parameterServers: z.int().min(0).max(256).default(1),
     batchSize: z.int().min(1).max(65_536),
     mode: z.enum(['bsp', 'asp']).default('bsp'),
-    labelKnownAt: z.custom<(row: never) => number | Date>((value) => typeof value === 'function', 'must be a function').optional(),
+    labelKnownAt: z
+      .union([z.string(), z.custom<(row: never) => number | Date>((value) => typeof value === 'function')], 'must be a column name or a function')
+      .optional(),
+    onBadRecord: z.enum(['deadLetter', 'fail']).default('deadLetter'),
     maxPredictionDelay: durationMs.default(1_000),
     seed: z.int().min(0).default(1),
     publishEverySteps: z.int().min(1).default(100),

@@ -1,15 +1,18 @@
 import { MillraceError } from '../../core/index.js';
-import type { Schema } from '../../memory/index.js';
+import { formatField, type Schema } from '../../memory/schema.js';
+import { deadLetterSchema, deadLetterTag, type DeadLetter } from '../../stream/connector.js';
 import { DataStream, type Flat } from '../../stream/data-stream.js';
+import type { TimeColumn } from '../../stream/environment.js';
 import { resolveOptions } from '../../core/options.js';
 import type { ModelFeedFactory } from '../../tensorflow/predictor.js';
+import type { TrainableModel } from '../../tensorflow/model/trainable.js';
 import type { TrainedModel } from '../../tensorflow/model/trained-model.js';
 import type { Accepts, Model } from '../../tensorflow/model/types.js';
 import { defineCluster, type ClusterConfig } from '../cluster/cluster-config.js';
 import type { NodeEntry } from '../node/node-context.js';
 import { rolePart } from '../node/role-registry.js';
 import { addAMRole, addPSRole, addRole } from '../roles.js';
-import { LabelDelay } from './label-delay.js';
+import { LabelDelay, type LabelTime } from './label-delay.js';
 import { modelFeedFactory } from './model-feed.js';
 import { ModelWriter } from './model-writer.js';
 import { Rebatch } from './rebatch.js';
@@ -25,6 +28,8 @@ export interface Training<R, F, L, O> {
   readonly metrics: DataStream<TrainingMetrics>;
   /** Each record with the model's outputs, predicted before the model learned it. */
   readonly predictions: DataStream<Flat<R & O>>;
+  /** Records that the model cannot read (a null, a category out of range), and why; neither predicted nor learned. */
+  readonly deadLetters: DataStream<DeadLetter>;
 }
 
 declare module '../../stream/data-stream.js' {
@@ -34,7 +39,7 @@ declare module '../../stream/data-stream.js' {
      *
      * Each record is predicted, then learned, once. The stream must have a schema that fits the model.
      */
-    train<M extends Model<unknown, unknown, unknown>>(model: M & Accepts<R, M>, options: TrainOptions<R>): TrainingOf<R, M>;
+    train<M extends Model<unknown, unknown, unknown>, T extends TimeColumn<R>>(model: M & Accepts<R, M>, options: TrainOptions<R, T>): TrainingOf<R, M>;
   }
 }
 
@@ -61,7 +66,8 @@ function trainOn(
     throw new MillraceError('GRAPH_INVALID', `train ${name}: the stream has no schema; derive columns with .with({…}) or give the map a schema`);
   const cluster = clusterOf(name, resolved);
   addAMRole(stream, cluster);
-  const steps = resolved.labelKnownAt === undefined ? rebatched(stream, stream.schema, name, resolved) : delayed(stream, stream.schema, name, resolved);
+  const from = { stream, schema: stream.schema, name, model };
+  const steps = resolved.labelKnownAt === undefined ? rebatched(from, resolved) : delayed(from, resolved.labelKnownAt, resolved);
   const entryOptions = {
     cluster: name,
     seed: resolved.seed,
@@ -90,6 +96,7 @@ function trainOn(
     model: { definition: model, versions },
     metrics: workers.sideOutput<TrainingMetrics>(metricsTag),
     predictions: workers as DataStream<never>,
+    deadLetters: steps.sideOutput<DeadLetter>(deadLetterTag),
   };
 }
 
@@ -123,31 +130,48 @@ function clusterOf(name: string, options: ResolvedTrainOptions): ClusterConfig {
   });
 }
 
-function rebatched(stream: DataStream<unknown>, schema: Schema, name: string, { batchSize }: ResolvedTrainOptions): DataStream<unknown> {
+/** The stream that is trained on, and what reads it. */
+interface Trained {
+  readonly stream: DataStream<unknown>;
+  readonly schema: Schema;
+  readonly name: string;
+  readonly model: TrainableModel;
+}
+
+function rebatched({ stream, schema, name, model }: Trained, { batchSize, onBadRecord }: ResolvedTrainOptions): DataStream<unknown> {
   return stream.transform({
     kind: 'rebatch',
     name: `${name} batches`,
     schema,
+    sideOutputs: { [deadLetterTag]: deadLetterSchema },
     notes: [`${batchSize} rows each`],
-    create: () => new Rebatch(schema, batchSize),
+    create: () => new Rebatch({ schema, batchSize, model, onBadRecord }),
   });
 }
 
 /** One subtask: it makes one order of all records. */
-function delayed(
-  stream: DataStream<unknown>,
-  schema: Schema,
-  name: string,
-  { batchSize, labelKnownAt, maxPredictionDelay }: ResolvedTrainOptions,
-): DataStream<unknown> {
+function delayed({ stream, schema, name, model }: Trained, labelKnownAt: LabelTime, options: ResolvedTrainOptions): DataStream<unknown> {
+  const { batchSize, maxPredictionDelay: maxDelayMs, onBadRecord } = options;
   const operator = `${name} label delay`;
+  const problem = typeof labelKnownAt === 'string' ? timeColumnProblem(labelKnownAt, schema) : undefined;
+  if (problem !== undefined) stream.scope.builder.problem(operator, problem);
   return stream.transform({
     kind: 'label-delay',
     name: operator,
     parallelism: 1,
     maxParallelism: 1,
     schema: delayedSchema(schema),
+    sideOutputs: { [deadLetterTag]: deadLetterSchema },
     notes: [`${batchSize} labels a step`],
-    create: () => new LabelDelay({ name: operator, schema, batchSize, labelKnownAt: labelKnownAt!, maxDelayMs: maxPredictionDelay }),
+    create: () => new LabelDelay({ name: operator, schema, batchSize, labelKnownAt, maxDelayMs, model, onBadRecord }),
   });
+}
+
+function timeColumnProblem(column: string, schema: Schema): string | undefined {
+  const field = Object.hasOwn(schema, column) ? schema[column] : undefined;
+  if (field === undefined) return `labelKnownAt: no column '${column}'; the stream has ${Object.keys(schema).join(', ')}`;
+  const isTime = ['timestamp', 'float64', 'int64'].includes(field.dtype) && !field.nullable;
+  return isTime
+    ? undefined
+    : `labelKnownAt: column '${column}' is ${formatField(field)}; a time is a timestamp, or milliseconds as float64 or int64, and never null`;
 }

@@ -3,14 +3,13 @@ import { batchFromRows } from '../../memory/index.js';
 import { deadLetterSchema, deadLetterTag, type DeadLetter } from '../connector.js';
 import type { OperatorSpec } from '../graph-builder.js';
 import type { ResolvedUserFunctionOptions } from '../operator-options.js';
+import { showRecord } from '../show-record.js';
 import type { SubtaskContext } from '../subtask.js';
 
 /** What operators with a user function have in common in the graph. */
 export function userFunctionSpec({ name, uid, parallelism, onError }: ResolvedUserFunctionOptions): Partial<OperatorSpec> {
   return { name, uid, parallelism, sideOutputs: onError === 'deadLetter' ? { [deadLetterTag]: deadLetterSchema } : {} };
 }
-
-const maxShownLength = 500;
 
 /** What happens where a user function throws. Counts records, so that the failing one can be named. */
 export class UserFunctionErrors {
@@ -50,23 +49,5 @@ export class UserFunctionErrors {
     if (this.#letters.length === 0) return;
     this.#context.output(deadLetterTag).emit(batchFromRows(deadLetterSchema, this.#letters));
     this.#letters = [];
-  }
-}
-
-function showRecord(record: unknown): string {
-  const text = toJson(record);
-  return text.length > maxShownLength ? `${text.slice(0, maxShownLength)}...` : text;
-}
-
-function toJson(record: unknown): string {
-  const plain = (_: string, value: unknown): unknown => {
-    if (typeof value === 'bigint') return value.toString();
-    return ArrayBuffer.isView(value) && !(value instanceof DataView) ? Array.from(value as Uint8Array) : value;
-  };
-  try {
-    const text: string | undefined = JSON.stringify(record, plain);
-    return text ?? String(record);
-  } catch {
-    return String(record);
   }
 }

@@ -5,6 +5,7 @@ import { createEmbeddedEngine, loadJob } from '../../../src/engines/embedded/ind
 import type { LogRecord, MillraceError } from '../../../src/core/index.js';
 import type { TrainingMetrics } from '../../../src/ml-framework/index.js';
 import type { RunningJob } from '../../../src/stream/engine.js';
+import type { DeadLetter } from '../../../src/stream/connector.js';
 import { buildGraph } from '../../../src/stream/job.js';
 import { fileURLToPath } from 'node:url';
 
@@ -18,6 +19,7 @@ interface Started {
   readonly job: RunningJob;
   readonly predictions: Collector<Prediction>;
   readonly metrics: Collector<TrainingMetrics>;
+  readonly deadLetters: Collector<DeadLetter>;
   readonly logs: readonly LogRecord[];
 }
 
@@ -26,6 +28,7 @@ async function start(params: Record<string, unknown>): Promise<Started> {
   const definition = await loadJob({ path });
   const predictions = new Collector<Prediction>('predictions');
   const metrics = new Collector<TrainingMetrics>('metrics');
+  const deadLetters = new Collector<DeadLetter>('deadLetters');
   const logs: LogRecord[] = [];
   const job = await createEmbeddedEngine().submit({
     id: 'train-test',
@@ -40,9 +43,10 @@ async function start(params: Record<string, unknown>): Promise<Started> {
     onReport: (report) => {
       predictions.accept(report);
       metrics.accept(report);
+      deadLetters.accept(report);
     },
   });
-  return { job, predictions, metrics, logs };
+  return { job, predictions, metrics, deadLetters, logs };
 }
 
 /** Every record was predicted, and learned, once. */
@@ -111,6 +115,40 @@ describe('train on the embedded engine', () => {
       assertLearned(started);
     });
   }
+
+  for (const delayMs of [0, 60_000]) {
+    it(
+      `sends records that the model cannot read to the dead letters and learns the others once${delayMs > 0 ? ', late labels' : ''}`,
+      { timeout: 60_000 },
+      async () => {
+        const started = await start({ records: 1_000, workers: 2, servers: 1, mode: 'bsp', delayMs, badEvery: 100 });
+        await started.job.finished;
+        const bad = Array.from({ length: 10 }, (_, i) => i * 100);
+        assert.deepEqual(
+          started.deadLetters.rows.map(({ record }) => (JSON.parse(record) as Prediction).n),
+          bad,
+        );
+        assert.deepEqual(
+          started.deadLetters.rows.map(({ position }) => position),
+          bad.map((n) => `record ${n} of subtask 0`),
+        );
+        assert.match(started.deadLetters.rows[0]!.cause, /column 'x': NaN/);
+        assert.deepEqual(
+          started.predictions.rows.map(({ n }) => n).sort((a, b) => a - b),
+          Array.from({ length: 1_000 }, (_, n) => n).filter((n) => n % 100 !== 0),
+        );
+        assert.equal(
+          started.metrics.rows.reduce((sum, { examples }) => sum + examples, 0),
+          990,
+        );
+      },
+    );
+  }
+
+  it("ends with RECORD_MALFORMED at a record that the model cannot read where onBadRecord is 'fail'", { timeout: 60_000 }, async () => {
+    const { job } = await start({ records: 1_000, workers: 1, servers: 0, mode: 'asp', badEvery: 700, onBadRecord: 'fail' });
+    await assert.rejects(job.finished, { code: 'RECORD_MALFORMED', message: /batches: record 0 of subtask 0: model \w+: column 'x': NaN.*"n":0/ });
+  });
 
   it('ends with LOSS_NOT_FINITE naming node, step and loss', { timeout: 60_000 }, async () => {
     const { job } = await start({ records: 4_000, workers: 2, servers: 1, mode: 'bsp', learningRate: 1e38 });

@@ -28,6 +28,9 @@ export default defineJob({
     delayMs: param(t.int32(), { default: 0 }),
     learningRate: param(t.float64(), { default: 0.02 }),
     ratePerSecond: param(t.int32(), { default: 0 }),
+    /** Every so many records, one that the model cannot read; 0: none. */
+    badEvery: param(t.int32(), { default: 0 }),
+    onBadRecord: param(t.string(), { default: 'deadLetter' }),
   },
   build: ({ params, source }) => {
     const records = source(
@@ -38,7 +41,8 @@ export default defineJob({
         make: (n: number) => {
           const x = Math.sin(n * 12.9898);
           const y = Math.cos(n * 78.233);
-          return { n, at: n * 1000, x, y, label: x + y > 0 };
+          const isBad = params.badEvery > 0 && n % params.badEvery === 0;
+          return { n, at: n * 1000, x: isBad ? Number.NaN : x, y, label: x + y > 0 };
         },
       }),
       { time: 'at' },
@@ -49,9 +53,11 @@ export default defineJob({
       batchSize: 32,
       mode: params.mode as 'bsp' | 'asp',
       publishEverySteps: 20,
+      onBadRecord: params.onBadRecord as 'deadLetter' | 'fail',
       ...(params.delayMs > 0 ? { labelKnownAt: (r) => r.at + params.delayMs } : {}),
     });
     training.predictions.to(collect('predictions'));
     training.metrics.to(collect('metrics'));
+    training.deadLetters.to(collect('deadLetters'));
   },
 });

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { RecordBatch } from '../../../../src/memory/batch.js';
 import { t } from '../../../../src/memory/schema.js';
-import { LabelDelay } from '../../../../src/ml-framework/training/label-delay.js';
+import type { BadRowOptions } from '../../../../src/ml-framework/training/bad-rows.js';
+import { LabelDelay, type LabelTime } from '../../../../src/ml-framework/training/label-delay.js';
 import { delayedSchema, orderColumn, phaseColumn } from '../../../../src/ml-framework/training/step-batch.js';
+import { deadLetterSchema, deadLetterTag, type DeadLetter } from '../../../../src/stream/connector.js';
 import { OperatorHarness } from '../../../../src/testing/operator-harness.js';
 
 const schema = { n: t.int32(), known: t.float64() };
@@ -17,14 +20,25 @@ interface Step extends Row {
   [orderColumn]: number;
 }
 
-function open(batchSize: number): Promise<OperatorHarness<Row, Step>> {
+const model: BadRowOptions['model'] = { name: 'm', badRows: (batch) => badNumbers(batch) };
+
+/** The model below refuses -13. */
+function badNumbers(batch: RecordBatch): readonly { row: number; column: string; cause: string }[] {
+  return batch
+    .column('n')
+    .toArray()
+    .flatMap((n, row) => (n === -13 ? [{ row, column: 'n', cause: '-13 brings bad luck' }] : []));
+}
+
+function open(batchSize: number, labelKnownAt: LabelTime = (row: Row) => row.known): Promise<OperatorHarness<Row, Step>> {
   return OperatorHarness.open<Row, Step>({
     schema,
     build: (input) =>
       input.transform<Step>({
         kind: 'label-delay',
         schema: delayedSchema(schema),
-        create: () => new LabelDelay({ name: 'delay', schema, batchSize, labelKnownAt: (row: Row) => row.known, maxDelayMs: 100 }),
+        sideOutputs: { [deadLetterTag]: deadLetterSchema },
+        create: () => new LabelDelay({ name: 'delay', schema, batchSize, labelKnownAt, maxDelayMs: 100, model, onBadRecord: 'deadLetter' }),
       }),
   });
 }
@@ -90,6 +104,43 @@ describe('LabelDelay', () => {
       );
       await harness.close(true);
     }
+  });
+
+  it('takes the time of the label from a column as from a function', async () => {
+    const harness = await open(2, 'known');
+    await harness.push(rows, [10, 20, 30, 40]);
+    await harness.end();
+    assert.deepEqual(steps(harness.rows()), ['p1 p2 p3 l1 l3', 'p4 l2 l4']);
+    await harness.close(true);
+  });
+
+  it('learns a record whose label is known before its event right after its prediction', async () => {
+    const harness = await open(2);
+    await harness.push(
+      [
+        { n: 1, known: 5 },
+        { n: 2, known: -100 },
+        { n: 3, known: 25 },
+      ],
+      [10, 20, 30],
+    );
+    await harness.end();
+    assert.deepEqual(steps(harness.rows()), ['p1 p2 l1 l2', 'p3 l3']);
+    await harness.close(true);
+  });
+
+  it('sends a row that the model refuses to the dead letters, with position and cause, and keeps steps exact', async () => {
+    const harness = await open(2);
+    await harness.push([rows[0]!, { n: -13, known: 17 }, rows[1]!, rows[2]!, rows[3]!], [10, 15, 20, 30, 40]);
+    await harness.end();
+    assert.deepEqual(steps(harness.rows()), ['p1 p2 p3 l1 l3', 'p4 l2 l4']);
+    const [letter, ...more] = harness.rows(deadLetterTag) as unknown as DeadLetter[];
+    assert.equal(more.length, 0);
+    assert.equal(letter?.position, 'record 1 of subtask 0');
+    assert.equal(letter.code, 'RECORD_MALFORMED');
+    assert.equal(letter.cause, "model m: column 'n': -13 brings bad luck");
+    assert.deepEqual(JSON.parse(letter.record), { n: -13, known: 17 });
+    await harness.close(true);
   });
 
   it('refuses a label time that is none', async () => {
