@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -19,6 +19,17 @@ export class Sandbox {
 
   job(name: string): string {
     return join(root, 'test/e2e/jobs', name);
+  }
+
+  /** Writes a file, a job's for one, and gives its path. */
+  write(name: string, content: string): string {
+    writeFileSync(this.path(name), content);
+    return this.path(name);
+  }
+
+  /** What jobs have left in the runtime directory: sockets and entries. */
+  get registered(): readonly string[] {
+    return existsSync(this.path('run')) ? readdirSync(this.path('run')) : [];
   }
 
   /** Starts `millrace …` in the repository root. */
@@ -46,6 +57,8 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
+  /** Processes that the command started and that outlived it. */
+  readonly orphans: readonly number[];
 }
 
 const commandDeadlineMs = 240_000;
@@ -57,7 +70,8 @@ export class Command {
   stderr = '';
 
   constructor(args: readonly string[], env: NodeJS.ProcessEnv) {
-    this.#child = spawn(process.execPath, [main, ...args], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    // A process group of its own, so that what it starts can be told from others.
+    this.#child = spawn(process.execPath, [main, ...args], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     this.#child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
     this.ended = new Promise((resolve, reject) => {
@@ -67,7 +81,7 @@ export class Command {
       }, commandDeadlineMs);
       this.#child.once('close', (code, signal) => {
         clearTimeout(timer);
-        resolve({ code, signal, stdout: this.stdout, stderr: this.stderr });
+        resolve({ code, signal, stdout: this.stdout, stderr: this.stderr, orphans: groupMembers(this.pid) });
       });
     });
   }
@@ -94,6 +108,22 @@ export class Command {
       await delay(20);
     }
   }
+}
+
+/** Living processes of a process group. */
+function groupMembers(group: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        // pid (name) state ppid pgrp …; the name may have spaces and brackets.
+        const [state, , pgrp] = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
+        return Number(pgrp) === group && state !== 'Z';
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
 }
 
 export function parseLines(text: string): Record<string, unknown>[] {

@@ -9,6 +9,9 @@ beforeEach(() => {
 });
 afterEach(() => sandbox.close());
 
+/** A file sink has begun to write; the file gets its own name at the end. */
+const isBegun = (path: string): boolean => existsSync(`${path}.inprogress`);
+
 test('a job runs to its end; with --json the last line is the summary', async () => {
   const output = sandbox.path('out.jsonl');
   const { code, stdout, stderr } = await sandbox.run('run', sandbox.job('count.ts'), '--set', `output=${output}`, '--json');
@@ -50,7 +53,7 @@ test('a job file that does not exist is one clear error', async () => {
 test('a running job can be found, looked at and stopped by name; its output is complete', async () => {
   const output = sandbox.path('out.jsonl');
   const job = sandbox.start('run', sandbox.job('count.ts'), '--set', `output=${output}`, '--set', 'count=2000000000', '--set', 'rate=2000', '--json');
-  await job.until(() => readLines(output).length > 0 || existsSync(output), 'output');
+  await job.until(() => isBegun(output), 'output', 10_000);
   const status = await sandbox.run('status', 'count', '--json');
   assert.equal(status.code, 0, status.stderr);
   const shown = JSON.parse(status.stdout) as { name: string; state: string; operators: unknown[] };
@@ -72,27 +75,31 @@ test('a running job can be found, looked at and stopped by name; its output is c
 
 test('scale changes an operator of a running job and loses or repeats nothing', async () => {
   const output = sandbox.path('out.jsonl');
-  const job = sandbox.start('run', sandbox.job('count.ts'), '--set', `output=${output}`, '--set', 'count=20000', '--set', 'rate=4000', '--json');
-  await job.until(() => existsSync(output), 'output');
+  const job = sandbox.start('run', sandbox.job('count.ts'), '--set', `output=${output}`, '--set', 'count=2000000000', '--set', 'rate=4000', '--json');
+  await job.until(() => isBegun(output), 'output', 10_000);
   const scaled = await sandbox.run('scale', 'reduce=3');
   assert.equal(scaled.code, 0, scaled.stderr);
   assert.match(scaled.stdout, /reduce now has 3 subtasks/);
-  const wrong = await sandbox.run('scale', 'nobody=3');
+  const wrong = await sandbox.run('scale', 'nobody=3', '--json');
   assert.equal(wrong.code, 2, wrong.stderr);
-  assert.match(wrong.stderr, /nobody.*reduce/s);
-  const { code, stderr } = await job.ended;
+  const { error } = JSON.parse(wrong.stdout) as { error: { code: string; message: string } };
+  assert.match(`${error.code} ${error.message}`, /OPTION_INVALID .*nobody.*reduce/s);
+  assert.equal((await sandbox.run('stop')).code, 0);
+  const { code, stdout, stderr } = await job.ended;
   assert.equal(code, 0, stderr);
+  const operators = parseLines(stdout).at(-1)?.operators as { uid: string; kind: string; recordsOut: number; parallelism: number }[];
+  assert.equal(operators.find(({ uid }) => uid === 'reduce')?.parallelism, 3);
   const numbers = readLines(output).map((row) => row.n as number);
   assert.deepEqual(
-    numbers.sort((a, b) => a - b),
-    Array.from({ length: 20_000 }, (_, i) => i),
+    numbers.sort((x, y) => x - y),
+    Array.from({ length: operators.find(({ kind }) => kind === 'source')!.recordsOut }, (_, i) => i),
   );
 });
 
 test('Ctrl-C drains once', async () => {
   const output = sandbox.path('out.jsonl');
   const job = sandbox.start('run', sandbox.job('count.ts'), '--set', `output=${output}`, '--set', 'count=2000000000', '--set', 'rate=2000', '--json');
-  await job.until(() => existsSync(output), 'output');
+  await job.until(() => isBegun(output), 'output', 10_000);
   job.kill('SIGINT');
   const { code, stdout } = await job.ended;
   assert.equal(code, 0);
@@ -102,7 +109,7 @@ test('Ctrl-C drains once', async () => {
 test('cancel ends a job at once with exit code 130', async () => {
   const output = sandbox.path('out.jsonl');
   const job = sandbox.start('run', sandbox.job('count.ts'), '--set', `output=${output}`, '--set', 'count=2000000000', '--set', 'rate=2000', '--json');
-  await job.until(() => existsSync(output), 'output');
+  await job.until(() => isBegun(output), 'output', 10_000);
   assert.equal((await sandbox.run('cancel', 'count')).code, 0);
   const { code, stdout } = await job.ended;
   assert.equal(code, 130);
