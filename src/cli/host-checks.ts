@@ -16,20 +16,35 @@ const minFreeBytes = 1024 ** 3;
 
 /** The checks of `millrace doctor` that have nothing to do with TensorFlow. */
 export async function checkHost(environment: CliEnvironment): Promise<readonly Check[]> {
-  return [checkMemory(), await checkLoopback(), checkDirectory('runtime directory', environment.runtimeDir, 'MILLRACE_RUNTIME_DIR'), checkDirectory('state directory', environment.stateDir, 'MILLRACE_STATE_DIR')];
+  return [
+    checkMemory(),
+    await checkLoopback(),
+    checkDirectory('runtime directory', environment.runtimeDir, 'MILLRACE_RUNTIME_DIR'),
+    checkDirectory('state directory', environment.stateDir, 'MILLRACE_STATE_DIR'),
+  ];
 }
 
 function checkMemory(): Check {
   const gib = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
   const ok = freemem() >= minFreeBytes;
-  return { name: 'memory', ok, detail: `${gib(freemem())} free of ${gib(totalmem())}`, ...(ok ? {} : { fix: `free at least ${gib(minFreeBytes)}: TensorFlow and two workers need about that much` }) };
+  return {
+    name: 'memory',
+    ok,
+    detail: `${gib(freemem())} free of ${gib(totalmem())}`,
+    ...(ok ? {} : { fix: `free at least ${gib(minFreeBytes)}: TensorFlow and two workers need about that much` }),
+  };
 }
 
 function checkLoopback(): Promise<Check> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', (thrown) => {
-      resolve({ name: 'ports', ok: false, detail: `cannot listen on 127.0.0.1: ${thrown.message}`, fix: 'let this user open ports on the loopback interface: nodes talk gRPC there' });
+      resolve({
+        name: 'ports',
+        ok: false,
+        detail: `cannot listen on 127.0.0.1: ${thrown.message}`,
+        fix: 'let this user open ports on the loopback interface: nodes talk gRPC there',
+      });
     });
     server.listen(0, '127.0.0.1', () => {
       server.close(() => {

@@ -111,5 +111,8 @@ async function attend(job: RunningJob, { request, directory, view, releases, log
 function refuseSecond(directory: JobDirectory, name: string): void {
   const running = directory.list().find((entry) => entry.name === name);
   if (running !== undefined)
-    throw new MillraceError('JOB_EXISTS', `a job called '${name}' is running already (${running.id}, process ${running.pid}); stop it with: millrace stop ${running.id}`);
+    throw new MillraceError(
+      'JOB_EXISTS',
+      `a job called '${name}' is running already (${running.id}, process ${running.pid}); stop it with: millrace stop ${running.id}`,
+    );
 }

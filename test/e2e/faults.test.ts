@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync, symlinkSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { readLines, Sandbox, type Ended } from './millrace.js';
@@ -39,7 +40,7 @@ const row = `{ n: t.int32(), name: t.string() }`;
 
 /** A job that copies a JSON Lines file to another; `options` are those of the source. */
 const copy = (input: string, output: string, options = '{}', rest = ''): string => `
-import { csv, defineJob, jsonl, t } from 'millrace';
+import { defineJob, jsonl, t } from 'millrace';
 export default defineJob({ name: 'copy', build({ source }) {
   const rows = source(jsonl(${JSON.stringify(input)}, ${row}), ${options});
   rows.to(jsonl(${JSON.stringify(output)}));
@@ -70,7 +71,12 @@ test('a malformed record goes to the dead letters with source, position and caus
 
 test("onBadRecord 'fail' ends the job at the first malformed record", async () => {
   const input = sandbox.write('bad.jsonl', lines);
-  assertFailed(await runJob(copy(input, sandbox.path('failed.jsonl'), `{ onBadRecord: 'fail' }`)), 4, /^RECORD_MALFORMED jsonl: .*bad\.jsonl, line 2/m, /int32/);
+  assertFailed(
+    await runJob(copy(input, sandbox.path('failed.jsonl'), `{ onBadRecord: 'fail' }`)),
+    4,
+    /^RECORD_MALFORMED jsonl: .*bad\.jsonl, line 2/m,
+    /int32/,
+  );
 });
 
 test('a record over the size limit is a dead letter, or ends the job where that is asked for', async () => {
@@ -96,11 +102,20 @@ export default defineJob({ name: 'large', build({ source }) {
 });
 
 test('a syntax error in the job file is reported with file, line and column', async () => {
-  assertFailed(await runJob(`import { defineJob } from 'millrace';\nexport default defineJob({ name: 'x', build( {} });\n`), 2, /^JOB_NOT_LOADED .*job-\d+\.ts:2:\d+: /m);
+  assertFailed(
+    await runJob(`import { defineJob } from 'millrace';\nexport default defineJob({ name: 'x', build( {} });\n`),
+    2,
+    /^JOB_NOT_LOADED .*job-\d+\.ts:2:\d+: /m,
+  );
 });
 
 test('a job file that throws while it loads is reported with its cause and line', async () => {
-  assertFailed(await runJob(`import 'millrace';\nthrow new Error('no luck today');\n`), 2, /^JOB_NOT_LOADED .*job-\d+\.ts threw while it loaded: no luck today/m, /job-\d+\.ts:2/);
+  assertFailed(
+    await runJob(`import 'millrace';\nthrow new Error('no luck today');\n`),
+    2,
+    /^JOB_NOT_LOADED .*job-\d+\.ts threw while it loaded: no luck today/m,
+    /job-\d+\.ts:2/,
+  );
 });
 
 test('a job file without a default export says what to write', async () => {
@@ -108,7 +123,11 @@ test('a job file without a default export says what to write', async () => {
 });
 
 test('an import that cannot be found is reported with file, line and fix', async () => {
-  assertFailed(await runJob(`import { x } from 'no-such-package-of-millrace';\nexport default x;\n`), 2, /^JOB_NOT_LOADED .*job-\d+\.ts:1:\d+: .*no-such-package-of-millrace.*install/m);
+  assertFailed(
+    await runJob(`import { x } from 'no-such-package-of-millrace';\nexport default x;\n`),
+    2,
+    /^JOB_NOT_LOADED .*job-\d+\.ts:1:\d+: .*no-such-package-of-millrace.*install/m,
+  );
   assertFailed(await runJob(`import { x } from './nowhere.js';\nexport default x;\n`), 2, /^JOB_NOT_LOADED .*job-\d+\.ts:1:\d+: .*nowhere/m);
 });
 
@@ -156,16 +175,28 @@ test('a model that does not fit the stream is a graph error that names operator 
   assertFailed(ended, 3, /^GRAPH_INVALID /m, /circle worker: .*\bx\b/, /\by\b/, /inside/);
 });
 
+test('a loss that does not exist is an error of the model', async () => {
+  const ended = await runJob(model('').replace("'binaryCrossentropy'", "'meanSquaredError'"));
+  assertFailed(ended, 8, /^MODEL_INVALID .*circle: there is no loss 'meanSquaredError'; there are .*mse/m);
+});
+
 test('a loss that is not finite ends the job and names node, step and loss', async () => {
   const ended = await runJob(
     model(`const line = defineModel({ name: 'line', inputs: { x: numeric() }, label: { y: t.float32() },
-      build: ({ x }) => ({ z: dense(1, undefined, x) }), loss: 'meanSquaredError', optimizer: sgd(1e30) });
+      build: ({ x }) => ({ z: dense(1, undefined, x) }), loss: 'mse', optimizer: sgd(1e30) });
     export default defineJob({ name: 'nan', build({ source }) {
       const rows = source(generator({ schema: { x: t.float32(), y: t.float32() }, count: 100_000, make: (i) => ({ x: i, y: 2 * i }) }));
       rows.train(line, { workers: 1, batchSize: 16 }).metrics.to(discard());
     } });`),
   );
-  assertFailed(ended, 8, /^LOSS_NOT_FINITE .*line worker/m, /step \d+/, /NaN|Infinity/);
+  assertFailed(ended, 8, /^LOSS_NOT_FINITE .*worker 0 of cluster line/m, /step \d+/, /NaN|Infinity/);
+});
+
+test('a full disk ends the job with the path and the fix', { skip: existsSync('/dev/full') ? false : 'no /dev/full here' }, async () => {
+  const output = sandbox.path('full.jsonl');
+  // What the sink writes to until the end.
+  symlinkSync('/dev/full', `${output}.inprogress`);
+  assertFailed(await sandbox.run('run', sandbox.job('count.ts'), '--set', `output=${output}`), 6, /^DISK_FULL .*full\.jsonl.*no space left/m);
 });
 
 test('the port of /metrics in use is one error with the fix, and the job does not stay behind', async () => {
@@ -173,7 +204,12 @@ test('the port of /metrics in use is one error with the fix, and the job does no
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   try {
-    assertFailed(await sandbox.run('run', sandbox.job('count.ts'), '--set', `output=${sandbox.path('p.jsonl')}`, '--metrics-port', String(port)), 6, new RegExp(`^PORT_IN_USE .*${port}`, 'm'), /another port/);
+    assertFailed(
+      await sandbox.run('run', sandbox.job('count.ts'), '--set', `output=${sandbox.path('p.jsonl')}`, '--metrics-port', String(port)),
+      6,
+      new RegExp(`^PORT_IN_USE .*${port}`, 'm'),
+      /another port/,
+    );
   } finally {
     server.close();
   }
@@ -197,19 +233,31 @@ test('a worker entry that throws ends the job and names node, cause and line', a
       '',
     ),
   );
-  assertFailed(ended, 5, /^NODE_ENTRY .*crew worker.*the worker has had enough/m, /job-\d+\.ts:\d+/);
+  assertFailed(ended, 5, /^NODE_ENTRY .*worker 1 of cluster crew.*the worker has had enough/m, /^ +at .*job-\d+\.ts:\d+/m);
 });
 
-test('nodes that never register are named at the deadline', async () => {
-  // The cluster says two workers; its job adds a role of which none is ever there.
+test('a node that never registers ends the job at the deadline', async () => {
+  // One of the three threads (manager, two workers; whichever is first) hangs while it builds its graph.
+  const ended = await runJob(`
+import { mkdirSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
+import { addAMRole, addRole, defineCluster, defineJob } from 'millrace';
+function isFirst() { try { mkdirSync(${JSON.stringify(sandbox.path('first'))}); return true; } catch { return false; } }
+export default defineJob({ name: 'late', build({ env }) {
+  if (!isMainThread && isFirst()) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3_600_000);
+  const cluster = defineCluster({ name: 'crew', roles: { worker: 2 }, registrationDeadline: '3 s' });
+  addAMRole(env, cluster);
+  addRole(env, cluster, 'worker', { entry: async () => {} });
+} });`);
+  assertFailed(ended, 7, /^NODE_NOT_REGISTERED .*crew.*(worker [01] did not register|no application manager) within 3000 ms/m);
+});
+
+test('a cluster without an operator for a role, or without application manager, is a graph error', async () => {
   const ended = await runJob(
     cluster(
-      `const lonely = defineCluster({ name: 'crew', roles: { worker: 2, chief: 1 }, registrationDeadline: '2 s' });
-  addAMRole(env, lonely);
-  addRole(env, lonely, 'worker', { input: rows, output: { n: t.int32() }, entry: async (ctx) => { for await (const batch of ctx.input) void batch; } }).to(discard());`,
+      `addRole(env, defineCluster({ name: 'crew', roles: { worker: 1, chief: 1 } }), 'worker', { input: rows, entry: async () => {} }).to(discard());`,
       '',
     ),
   );
-  assert.ok([3, 7].includes(ended.code ?? 0), ended.stderr);
-  assertFailed(ended, ended.code!, /chief/);
+  assertFailed(ended, 3, /^GRAPH_INVALID /m, /no application manager/, /role chief/);
 });

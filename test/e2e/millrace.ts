@@ -117,7 +117,9 @@ function groupMembers(group: number): number[] {
     .filter((pid) => {
       try {
         // pid (name) state ppid pgrp …; the name may have spaces and brackets.
-        const [state, , pgrp] = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
+        const [state, , pgrp] = readFileSync(`/proc/${pid}/stat`, 'utf8')
+          .replace(/^.*\) /s, '')
+          .split(' ');
         return Number(pgrp) === group && state !== 'Z';
       } catch {
         return false;

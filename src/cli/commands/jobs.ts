@@ -51,7 +51,9 @@ export function addJobCommands(program: Command, io: CommandIo): void {
         const startedMs = performance.now();
         await client.scale(target, parallelism);
         const tookMs = Math.round(performance.now() - startedMs);
-        print(json === true, { job: entry.name, id: entry.id, target, parallelism, tookMs }, [`${entry.name}: ${target} now has ${parallelism} subtasks (${formatDuration(tookMs)})`]);
+        print(json === true, { job: entry.name, id: entry.id, target, parallelism, tookMs }, [
+          `${entry.name}: ${target} now has ${parallelism} subtasks (${formatDuration(tookMs)})`,
+        ]);
       }
     });
 

@@ -40,10 +40,17 @@ export class ControlClient {
         response.on('end', () => {
           const answer = JSON.parse(Buffer.concat(chunks).toString('utf8')) as T & { error?: EncodedError };
           if (response.statusCode === 200) resolve(answer);
-          else reject(answer.error === undefined ? new MillraceError('PROTOCOL', `job ${name} (${id}) answered ${response.statusCode ?? '?'}`) : decodeError(answer.error));
+          else
+            reject(
+              answer.error === undefined
+                ? new MillraceError('PROTOCOL', `job ${name} (${id}) answered ${response.statusCode ?? '?'}`)
+                : decodeError(answer.error),
+            );
         });
       });
-      request.on('timeout', () => request.destroy(new MillraceError('DEADLINE_EXCEEDED', `job ${name} (${id}): no answer to ${path} within ${limitMs} ms; see millrace logs ${id}`)));
+      request.on('timeout', () =>
+        request.destroy(new MillraceError('DEADLINE_EXCEEDED', `job ${name} (${id}): no answer to ${path} within ${limitMs} ms; see millrace logs ${id}`)),
+      );
       request.on('error', (thrown) => {
         reject(MillraceError.from(thrown, 'UNAVAILABLE', `job ${name} (${id}) cannot be reached`));
       });

@@ -60,7 +60,8 @@ async function route(job: RunningJob, call: string, body: Readonly<Record<string
       return job.status();
     case 'POST /scale': {
       const { target, parallelism } = body;
-      if (typeof target !== 'string' || typeof parallelism !== 'number') throw new MillraceError('OPTION_INVALID', 'scale: wants {target: string, parallelism: number}');
+      if (typeof target !== 'string' || typeof parallelism !== 'number')
+        throw new MillraceError('OPTION_INVALID', 'scale: wants {target: string, parallelism: number}');
       await job.scale(target, parallelism);
       return {};
     }

@@ -28,7 +28,10 @@ export class JobDirectory {
     const path = join(this.path, `${id}.sock`);
     const length = Buffer.byteLength(path);
     if (length > maxSocketPathBytes)
-      throw new MillraceError('OPTION_INVALID', `the runtime directory ${this.path} is too long for a socket (${length} bytes, limit ${maxSocketPathBytes}); set MILLRACE_RUNTIME_DIR to a shorter one`);
+      throw new MillraceError(
+        'OPTION_INVALID',
+        `the runtime directory ${this.path} is too long for a socket (${length} bytes, limit ${maxSocketPathBytes}); set MILLRACE_RUNTIME_DIR to a shorter one`,
+      );
     return path;
   }
 
@@ -36,7 +39,8 @@ export class JobDirectory {
   open(): void {
     mkdirSync(this.path, { recursive: true, mode: 0o700 });
     const { uid, mode } = lstatSync(this.path);
-    if (uid !== process.getuid?.()) throw new MillraceError('OPTION_INVALID', `the runtime directory ${this.path} belongs to user ${uid}; set MILLRACE_RUNTIME_DIR to one of your own`);
+    if (uid !== process.getuid?.())
+      throw new MillraceError('OPTION_INVALID', `the runtime directory ${this.path} belongs to user ${uid}; set MILLRACE_RUNTIME_DIR to one of your own`);
     if ((mode & 0o077) !== 0) chmodSync(this.path, 0o700);
   }
 
@@ -69,7 +73,11 @@ export class JobDirectory {
     const matches = nameOrId === undefined ? running : running.filter((entry) => entry.name === nameOrId || entry.id.startsWith(nameOrId));
     if (matches.length === 1) return matches[0]!;
     const shown = running.map((entry) => `${entry.name} (${entry.id})`).join(', ') || 'none';
-    if (matches.length > 1) throw new MillraceError('JOB_NOT_FOUND', `${nameOrId === undefined ? 'several jobs run' : `'${nameOrId}' fits several jobs`}; name one by its id: ${shown}`);
+    if (matches.length > 1)
+      throw new MillraceError(
+        'JOB_NOT_FOUND',
+        `${nameOrId === undefined ? 'several jobs run' : `'${nameOrId}' fits several jobs`}; name one by its id: ${shown}`,
+      );
     throw new MillraceError('JOB_NOT_FOUND', nameOrId === undefined ? 'no job is running' : `no running job is called '${nameOrId}'; running: ${shown}`);
   }
 

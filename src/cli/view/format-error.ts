@@ -17,9 +17,11 @@ const maxFrames = 4;
 
 /** Frames of the user's own code: what is in node:internal or in this package tells a user nothing. */
 function userFrames(stack: string | undefined): string[] {
-  const own = new URL('../..', import.meta.url).pathname;
+  // Seen from dist/src/cli/view; source maps turn dist into src.
+  const root = new URL('../../../..', import.meta.url).pathname;
+  const own = [`${root}dist/src/`, `${root}src/`, '/node_modules/'];
   return (stack ?? '')
     .split('\n')
-    .filter((line) => /^\s+at /.test(line) && !line.includes('node:') && !line.includes(own))
+    .filter((line) => /^\s+at /.test(line) && !line.includes('node:') && !own.some((path) => line.includes(path)))
     .slice(0, maxFrames);
 }

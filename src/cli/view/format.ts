@@ -57,7 +57,11 @@ export function formatOperators(operators: readonly OperatorStatus[], width: num
   const widths = columns.map((column, i) => Math.max(column.title.length, ...rows.map((row) => row[i]!.length)));
   const others = widths.slice(1).reduce((sum, w) => sum + w + 2, 0);
   widths[0] = Math.max(8, Math.min(widths[0]!, width - others));
-  const line = (cells: readonly string[]): string => cells.map((cell, i) => fit(cell, widths[i]!, columns[i]!.align)).join('  ').trimEnd();
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, i) => fit(cell, widths[i]!, columns[i]!.align))
+      .join('  ')
+      .trimEnd();
   return [pc.dim(line(columns.map((column) => column.title))), ...rows.map((row, i) => highlight(operators[i]!, line(row)))];
 }
 

@@ -20,7 +20,11 @@ export function liveView(out: NodeJS.WriteStream, err: NodeJS.WriteStream, now: 
     const rows = Math.max(8, (err.rows || 40) - 6);
     const table = formatOperators(last.operators, width);
     const shown = table.length > rows ? [...table.slice(0, rows), `… ${table.length - rows} more operators; see millrace status`] : table;
-    update([formatHeading(last, now()), '', ...shown, ...withGap(formatHighlights(last.operators)), ...withGap(notice === '' ? footer(metricsUrl) : [notice])].join('\n'));
+    update(
+      [formatHeading(last, now()), '', ...shown, ...withGap(formatHighlights(last.operators)), ...withGap(notice === '' ? footer(metricsUrl) : [notice])].join(
+        '\n',
+      ),
+    );
   };
   /** Lines of others go above the table. */
   const above = (write: () => void): void => {

@@ -39,5 +39,8 @@ function progressLine(status: JobStatus, nowMs: number): string {
   const read = sources.reduce((sum, source) => sum + source.recordsOut, 0);
   const rate = sources.reduce((sum, source) => sum + source.recordsPerSecond, 0);
   const highlights = formatHighlights(status.operators);
-  return [`${formatDuration(nowMs - status.startedAtMs)} ${status.state}: ${formatCount(read)} records read, ${formatCount(Math.round(rate))}/s`, ...highlights].join('; ');
+  return [
+    `${formatDuration(nowMs - status.startedAtMs)} ${status.state}: ${formatCount(read)} records read, ${formatCount(Math.round(rate))}/s`,
+    ...highlights,
+  ].join('; ');
 }

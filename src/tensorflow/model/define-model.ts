@@ -5,7 +5,7 @@ import { labelDefinitionProblems } from './column-problems.js';
 import { categoryRows, embeddingRows, inputTensor, type ModelInput } from './inputs.js';
 import { embed, sizeOf, type SymbolicTensor } from './layers.js';
 import { layersNetwork } from './layers-network.js';
-import type { LossFunction, LossName } from './losses.js';
+import { lossNames, type LossFunction, type LossName } from './losses.js';
 import { lower } from './lower.js';
 import type { OptimizerSpec } from './trainable.js';
 import type { FeaturesOf, LabelFields, LabelsOf, Model, ModelInputs, ScoresOf, SymbolicOutputs } from './types.js';
@@ -96,6 +96,8 @@ function checkDefinition(name: string, { inputs, outputs, label, loss }: Checked
 }
 
 function namedLossProblems(loss: LossName, label: LabelFields, outputs: SymbolicOutputs): string[] {
+  if (!lossNames.includes(loss))
+    return [`there is no loss '${loss as string}'; there are ${lossNames.join(', ')}, and functions (outputs, labels, tf) => scalar`];
   const labels = Object.entries(label);
   const made = Object.entries(outputs);
   if (labels.length !== 1 || made.length !== 1) {

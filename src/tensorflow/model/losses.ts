@@ -1,7 +1,8 @@
 import type { NamedTensors, Scalar, Tensor, Tfjs } from './tfjs-types.js';
 
 /** Means over batch and values; cross-entropies take labels as probabilities, the sparse one as class numbers. */
-export type LossName = 'binaryCrossentropy' | 'categoricalCrossentropy' | 'sparseCategoricalCrossentropy' | 'mse' | 'mae' | 'huber';
+export const lossNames = ['binaryCrossentropy', 'categoricalCrossentropy', 'sparseCategoricalCrossentropy', 'mse', 'mae', 'huber'] as const;
+export type LossName = (typeof lossNames)[number];
 
 /**
  * A loss of one's own: the mean over the batch, as a scalar.

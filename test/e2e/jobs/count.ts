@@ -11,7 +11,9 @@ export default defineJob({
   },
   build({ source, params }) {
     const { count, rate, failAt } = params;
-    source(generator({ schema: { n: t.int32() }, count, ...(rate === null ? {} : { rowsPerSecond: rate }), make: (index) => ({ n: index }) }), { name: 'numbers' })
+    source(generator({ schema: { n: t.int32() }, count, ...(rate === null ? {} : { rowsPerSecond: rate }), make: (index) => ({ n: index }) }), {
+      name: 'numbers',
+    })
       .with({
         key: int32((r) => r.n % 10),
         isEven: bool((r) => {
