@@ -1,5 +1,5 @@
 /** A model and rows of the demo's kind, for benches of training and scoring. */
-import { batchFromColumns, decodeBatch, encodeBatch, encodedBatchBytes, t, type RecordBatch } from '../src/memory/index.js';
+import { batchFromColumns, decodeBatch, encodeBatch, encodedBatchBytes, t, type Infer, type RecordBatch } from '../src/memory/index.js';
 import { adam, category, concat, defineModel, dense, embedding, numeric, type Model } from '../src/tensorflow/model/index.js';
 
 const numberCount = 10;
@@ -26,8 +26,8 @@ export function demoLikeModel(): Model<unknown, unknown, unknown> {
   return lateness;
 }
 
-/** Rows of one batch as a consumer reads them from a ring; equal seeds give equal rows. */
-export function demoLikeBatch(rows: number, seed: number): RecordBatch {
+/** Rows of one batch; equal seeds give equal rows. */
+export function demoLikeRows(rows: number, seed: number): RecordBatch<Infer<typeof demoLikeSchema>> {
   const at = (i: number): number => i + seed * rows;
   const values = {
     hour: Int32Array.from({ length: rows }, (_, i) => at(i) % 24),
@@ -36,7 +36,12 @@ export function demoLikeBatch(rows: number, seed: number): RecordBatch {
     numbers: Float32Array.from({ length: rows * numberCount }, (_, i) => Math.sin(at(i))),
     late: Uint8Array.from({ length: rows }, (_, i) => (Math.sin(at(i) * numberCount) > 0.6 ? 1 : 0)),
   };
-  const made = batchFromColumns(demoLikeSchema, values);
+  return batchFromColumns(demoLikeSchema, values);
+}
+
+/** The same as a consumer reads them from a ring. */
+export function demoLikeBatch(rows: number, seed: number): RecordBatch {
+  const made = demoLikeRows(rows, seed);
   const payload = new Uint8Array(new SharedArrayBuffer(encodedBatchBytes(made)));
   encodeBatch(made, payload);
   return decodeBatch(payload, demoLikeSchema);

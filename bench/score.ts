@@ -1,9 +1,12 @@
 /**
- * stream.score against a bare loop over the same native session, at the same batch size, one call at a time in the loop.
+ * stream.score against a bare loop over a native session of the same traced graph, at the same batch size, rows/s.
  *
- * Both score the demo's kind of model (two embeddings of 8, a category, ten numbers, 128 and 64 units) on rows in memory:
- * the loop has its feeds ready as tensors; score() gets record batches, makes the feeds, keeps the order, and joins the
- * scores to the rows.
+ * All score the demo's kind of model (two embeddings of 8, a category, ten numbers, 128 and 64 units). The loop has its
+ * feeds ready as tensors and makes one call at a time.
+ *
+ * - rows-<size>: the operator by itself: it gets record batches, makes the feeds, keeps the order, and joins the scores to
+ *   the rows.
+ * - job-<size>: the same in a job on the embedded engine, fed through a ring; starting it is not measured.
  */
 import { createLogger, systemClock, noMetrics } from '../src/core/index.js';
 import { ScoreSubtask } from '../src/inference/score-subtask.js';
@@ -14,20 +17,22 @@ import type { Output, SubtaskContext } from '../src/stream/subtask.js';
 import type { Model } from '../src/tensorflow/model/index.js';
 import type { TensorValue } from '../src/tensorflow/tensor-value.js';
 import { compare, seconds, type BenchResult } from './harness.js';
+import { benchJob, jobRate } from './job-rate.js';
 import { demoLikeModel, demoLikeSchema, demoLikeBatch } from './demo-like-model.js';
 
 const rounds = 5;
+const jobRounds = 3;
 
 export async function run(log: (line: string) => void): Promise<BenchResult[]> {
   const results: BenchResult[] = [];
   for (const size of [32, 256]) {
     log(`score at batch ${size} ...`);
-    results.push(await scoreAt(size));
+    results.push(...(await scoreAt(size)));
   }
   return results;
 }
 
-async function scoreAt(size: number): Promise<BenchResult> {
+async function scoreAt(size: number): Promise<BenchResult[]> {
   const model = demoLikeModel();
   const session = await model.openTraining({ seed: 1 });
   const weights = session.weights();
@@ -36,14 +41,23 @@ async function scoreAt(size: number): Promise<BenchResult> {
   const rows = batches.length * size;
   const loop = await bareLoop(model, weights, batches);
   const stream = await streamScore(model, weights, size);
-  const result = await compare(`rows-${size}`, 'rows/s', {
-    rounds,
-    baseline: async () => rows / (await seconds(loop.run)),
-    subject: async () => rows / (await seconds(() => stream.run(batches))),
-  });
+  const baseline = async (): Promise<number> => rows / (await seconds(loop.run));
+  const operator = await compare(`rows-${size}`, 'rows/s', { rounds, baseline, subject: async () => rows / (await seconds(() => stream.run(batches))) });
+  const job = await compare(`job-${size}`, 'rows/s', { rounds: jobRounds, baseline, subject: () => jobScore(size, batches.length * 4) });
   await loop.close();
   await stream.close();
-  return result;
+  return [operator, job];
+}
+
+async function jobScore(batchSize: number, batches: number): Promise<number> {
+  const measured = await jobRate({
+    bundle: benchJob('score-job'),
+    params: { batches, batchSize },
+    parallelism: 1,
+    counter: 'millrace_score_rows_total',
+    total: batches * batchSize,
+  });
+  return measured.perSecond;
 }
 
 type Weights = Readonly<Record<string, TensorValue>>;

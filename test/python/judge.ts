@@ -86,10 +86,15 @@ export interface JudgeCase {
 export function writeJudgeCases(python: string): { readonly folder: string; readonly cases: readonly JudgeCase[] } {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-judge-'));
   runPython(python, 'write_models.py', [folder]);
+  return { folder, cases: readJudgeCases(folder) };
+}
+
+/** The cases in a folder that {@link writeJudgeCases} made. */
+export function readJudgeCases(folder: string): readonly JudgeCase[] {
   type Encoded = Omit<JudgeCase, 'feeds' | 'expected'> & Record<'feeds' | 'expected', Record<string, EncodedTensor>>;
   const encoded = JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8')) as Encoded[];
   const decodeAll = (tensors: Record<string, EncodedTensor>) => Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, decode(tensor)]));
-  return { folder, cases: encoded.map((one) => ({ ...one, feeds: decodeAll(one.feeds), expected: decodeAll(one.expected) })) };
+  return encoded.map((one) => ({ ...one, feeds: decodeAll(one.feeds), expected: decodeAll(one.expected) }));
 }
 
 function decode({ dtype, shape, data }: EncodedTensor): TensorValue {
