@@ -18,7 +18,7 @@ export interface ConsoleOptions<R> {
   readonly format?: (row: R) => string | undefined;
 }
 
-const consoleOptions = z.strictObject({
+export const consoleOptions = z.strictObject({
   every: z.number().int().positive().default(1),
   format: z
     .custom<(row: unknown) => string | undefined>((value) => typeof value === 'function', 'must be a function of the row')

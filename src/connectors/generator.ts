@@ -21,7 +21,7 @@ export interface GeneratorOptions<R> {
   readonly seed?: number;
 }
 
-const generatorOptions = z.strictObject({
+export const generatorOptions = z.strictObject({
   schema: z.custom<Schema>().optional(),
   make: z.custom<(index: number, random: GeneratorRandom) => unknown>((value) => typeof value === 'function', 'must be a function of the index'),
   rowsPerSecond: z.number().positive().optional(),

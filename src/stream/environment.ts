@@ -23,7 +23,7 @@ export interface SourceOptions<R> extends OperatorOptions {
   readonly batchRows?: number | undefined;
 }
 
-const sourceOptions = z.strictObject({
+export const sourceOptions = z.strictObject({
   ...operatorFields,
   time: z.union([z.string(), z.custom<(row: never) => Date | number>((fn) => typeof fn === 'function')], 'must be a column name or a function').optional(),
   outOfOrdernessMs: z.number().min(0).default(0),

@@ -44,7 +44,8 @@ export interface JobDefinition<P extends Params = Params> {
   readonly build: (context: BuildContext<P>) => void;
 }
 
-const jobOptions = z.strictObject({
+/** @internal */
+export const jobOptions = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'letters, digits and . _ - only'),
   params: z
     .record(

@@ -37,11 +37,12 @@ const format = {
   header: z.boolean().default(true),
   nullValue: z.string().default(''),
 };
-const sourceOptions = z.strictObject({ ...format, maxRecordBytes: maxRecordBytesOption });
-const sinkOptions = z.strictObject({ ...format, ...fileSinkOptions.shape });
+export const csvSourceOptions = z.strictObject({ ...format, maxRecordBytes: maxRecordBytesOption });
+export const csvSinkOptions = z.strictObject({ ...format, ...fileSinkOptions.shape });
 
-export const resolveCsvSourceOptions = (options: CsvSourceOptions = {}): z.output<typeof sourceOptions> => resolveOptions(sourceOptions, options, 'csv source');
-export const resolveCsvSinkOptions = (options: CsvSinkOptions = {}): z.output<typeof sinkOptions> => resolveOptions(sinkOptions, options, 'csv sink');
+export const resolveCsvSourceOptions = (options: CsvSourceOptions = {}): z.output<typeof csvSourceOptions> =>
+  resolveOptions(csvSourceOptions, options, 'csv source');
+export const resolveCsvSinkOptions = (options: CsvSinkOptions = {}): z.output<typeof csvSinkOptions> => resolveOptions(csvSinkOptions, options, 'csv sink');
 
 const extension = '.csv';
 

@@ -15,10 +15,10 @@ export interface JsonlSourceOptions {
   readonly maxRecordBytes?: number;
 }
 
-const sourceOptions = z.strictObject({ maxRecordBytes: maxRecordBytesOption });
+export const jsonlSourceOptions = z.strictObject({ maxRecordBytes: maxRecordBytesOption });
 
-export const resolveJsonlSourceOptions = (options: JsonlSourceOptions = {}): z.output<typeof sourceOptions> =>
-  resolveOptions(sourceOptions, options, 'jsonl source');
+export const resolveJsonlSourceOptions = (options: JsonlSourceOptions = {}): z.output<typeof jsonlSourceOptions> =>
+  resolveOptions(jsonlSourceOptions, options, 'jsonl source');
 
 const extension = '.jsonl';
 

@@ -29,17 +29,17 @@ export interface ParquetSinkOptions extends FileSinkOptions {
   readonly codec?: 'SNAPPY' | 'UNCOMPRESSED';
 }
 
-const sourceOptions = z.strictObject({ maxRecordBytes: maxRecordBytesOption, splitBy: z.enum(['file', 'rowGroup']).default('file') });
-const sinkOptions = z.strictObject({
+export const parquetSourceOptions = z.strictObject({ maxRecordBytes: maxRecordBytesOption, splitBy: z.enum(['file', 'rowGroup']).default('file') });
+export const parquetSinkOptions = z.strictObject({
   ...fileSinkOptions.shape,
   rowGroupRows: z.number().int().positive().default(65_536),
   codec: z.enum(['SNAPPY', 'UNCOMPRESSED']).default('SNAPPY'),
 });
 
-export const resolveParquetSourceOptions = (options: ParquetSourceOptions = {}): z.output<typeof sourceOptions> =>
-  resolveOptions(sourceOptions, options, 'parquet source');
-export const resolveParquetSinkOptions = (options: ParquetSinkOptions = {}): z.output<typeof sinkOptions> =>
-  resolveOptions(sinkOptions, options, 'parquet sink');
+export const resolveParquetSourceOptions = (options: ParquetSourceOptions = {}): z.output<typeof parquetSourceOptions> =>
+  resolveOptions(parquetSourceOptions, options, 'parquet source');
+export const resolveParquetSinkOptions = (options: ParquetSinkOptions = {}): z.output<typeof parquetSinkOptions> =>
+  resolveOptions(parquetSinkOptions, options, 'parquet sink');
 
 const extension = '.parquet';
 

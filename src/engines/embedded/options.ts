@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { resolveOptions } from '../../core/options.js';
 
-const schema = z.strictObject({
+export const embeddedEngineOptions = z.strictObject({
   maxThreads: z.int().min(1).max(1024).default(64),
   channelBytes: z
     .int()
@@ -30,10 +30,10 @@ const schema = z.strictObject({
  * | `startTimeoutMs`  | 120 s   | deadline for all subtasks to open                                                          |
  * | `cancelTimeoutMs` | 5 s     | how long a subtask may take to close before its thread is terminated                        |
  */
-export type EmbeddedEngineOptions = z.input<typeof schema>;
-export type ResolvedEmbeddedEngineOptions = Readonly<z.output<typeof schema>>;
+export type EmbeddedEngineOptions = z.input<typeof embeddedEngineOptions>;
+export type ResolvedEmbeddedEngineOptions = Readonly<z.output<typeof embeddedEngineOptions>>;
 
 /** @throws OPTION_INVALID */
 export function resolveEmbeddedEngineOptions(options: EmbeddedEngineOptions = {}): ResolvedEmbeddedEngineOptions {
-  return resolveOptions(schema, options, 'embedded engine');
+  return resolveOptions(embeddedEngineOptions, options, 'embedded engine');
 }

@@ -51,7 +51,7 @@ export interface ClusterConfig {
 
 const name = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/, 'a name of letters, digits, - and _, starting with a letter');
 
-const schema = z.strictObject({
+export const clusterOptions = z.strictObject({
   name,
   roles: z.record(name, z.int().min(1)),
   mode: z.enum(['bsp', 'asp']).default('bsp'),
@@ -67,7 +67,7 @@ const schema = z.strictObject({
 
 /** @throws OPTION_INVALID; UNSUPPORTED for isolation 'process' */
 export function defineCluster(options: ClusterOptions): ClusterConfig {
-  const resolved = resolveOptions(schema, options, `cluster ${typeof options?.name === 'string' ? options.name : '(without a name)'}`);
+  const resolved = resolveOptions(clusterOptions, options, `cluster ${typeof options?.name === 'string' ? options.name : '(without a name)'}`);
   if (resolved.isolation === 'process') {
     throw new MillraceError('UNSUPPORTED', `cluster ${resolved.name}: isolation 'process' is not built yet; use 'thread'`);
   }
