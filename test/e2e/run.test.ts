@@ -44,6 +44,17 @@ test('wrong parameters are reported all at once, before anything starts', async 
   for (const part of [/output: missing/, /count: .*many/, /colour: no such parameter/]) assert.match(stderr, part);
 });
 
+test('run --help of a job shows its parameters', async () => {
+  const { code, stdout, stderr } = await sandbox.run('run', sandbox.job('count.ts'), '--help');
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /Usage: millrace run <job>/);
+  assert.match(stdout, /Parameters of count\n/);
+  assert.match(stdout, /--set output=<string> .*\(required\)/);
+  assert.match(stdout, /--set count=<int32> .*\(default 1000\)/);
+  assert.equal((await sandbox.run('run', '--help')).code, 0);
+  assert.equal((await sandbox.run('run')).code, 2);
+});
+
 test('a job file that does not exist is one clear error', async () => {
   const { code, stderr } = await sandbox.run('run', 'nowhere/job.ts');
   assert.equal(code, 2);

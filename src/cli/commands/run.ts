@@ -17,6 +17,7 @@ interface RunFlags {
   readonly maxThreads?: number;
   readonly json?: true;
   readonly params?: true;
+  readonly help?: true;
 }
 
 const livePeriodMs = 500;
@@ -26,7 +27,11 @@ export function addRunCommand(program: Command, io: CommandIo): void {
   program
     .command('run')
     .description('run a job file (TypeScript or JavaScript) on this machine until it ends')
-    .argument('<job>', 'job file with a default export made by defineJob')
+    .usage('<job> [options]')
+    .argument('[job]', 'job file with a default export made by defineJob')
+    // Ours: with a job it shows the parameters of that job, too.
+    .helpOption(false)
+    .option('-h, --help', 'show this help; with a job, its parameters as well')
     .option('-p, --parallelism <n>', 'parallelism of operators that set none (default: what the job says)', parsePositiveInteger)
     .option('--set <key=value>', 'a parameter of the job; repeat for more', collectPairs, {})
     .option('--scale <name=n>', 'parallelism of one operator or role; repeat for more', collectCounts, {})
@@ -35,8 +40,14 @@ export function addRunCommand(program: Command, io: CommandIo): void {
     .option('--max-threads <n>', `threads that the job may use (default: enough; this machine has ${availableParallelism()} cores)`, parsePositiveInteger)
     .option('--params', 'print the parameters of the job and exit')
     .option('--json', 'one JSON object a line on stdout; the last one is the summary')
-    .action(async (file: string, flags: RunFlags) => {
-      if (flags.params === true) {
+    .action(async (file: string | undefined, flags: RunFlags, command: Command) => {
+      if (flags.help === true) io.stdout.write(command.helpInformation());
+      if (file === undefined) {
+        if (flags.help === true) return;
+        throw new MillraceError('OPTION_INVALID', 'run: which job? give the path of a job file, as in: millrace run job.ts');
+      }
+      if (flags.help === true) io.stdout.write('\nParameters of ');
+      if (flags.params === true || flags.help === true) {
         const { describeParams } = await import('../job-params.js');
         io.stdout.write(await describeParams(file, flags.json === true));
         return;

@@ -85,8 +85,18 @@ export function formatHighlights(operators: readonly OperatorStatus[]): string[]
       .map(([name, value]) => [name.replace(/^millrace_/, ''), value] as const)
       .filter(([name]) => shown.some((wanted) => name.endsWith(wanted)))
       .map(([name, value]) => `${name} ${Number.isInteger(value) ? value : value.toPrecision(4)}`);
+    parts.push(...nodeStates(operator.metrics));
     return parts.length === 0 ? [] : [`${operator.role ?? operator.name}: ${parts.join(', ')}`];
   });
+}
+
+/** What the application manager knows of its cluster. */
+function nodeStates({
+  cluster_nodes_expected: expected,
+  cluster_nodes_registered: registered,
+  cluster_nodes_finished: finished,
+}: OperatorStatus['metrics']): string[] {
+  return expected === undefined ? [] : [`${registered ?? 0} of ${expected} nodes registered, ${finished ?? 0} finished`];
 }
 
 export function formatHeading(status: JobStatus, nowMs: number): string {

@@ -1,4 +1,4 @@
-import { deferred, type CancelTimer } from '../../core/index.js';
+import { deferred, type CancelTimer, type Gauge } from '../../core/index.js';
 import { amKey, type NodeHost, type RoleService } from '../../ml-framework/node/role-service.js';
 import { startServer, type RpcServer } from '../../rpc/index.js';
 import { AmService } from './am-service.js';
@@ -21,10 +21,16 @@ export class AmRole implements RoleService {
   #service!: AmService;
   #manager!: ClusterManager;
   #server: RpcServer | undefined;
+  readonly #gauges: Readonly<Record<keyof ClusterManager['counts'], Gauge>>;
   #cancelTick: CancelTimer = () => undefined;
 
   constructor(host: NodeHost) {
     this.#host = host;
+    this.#gauges = {
+      expected: host.metrics.gauge('cluster_nodes_expected', 'Nodes that the cluster should have.'),
+      registered: host.metrics.gauge('cluster_nodes_registered', 'Nodes that have registered with the application manager.'),
+      finished: host.metrics.gauge('cluster_nodes_finished', 'Nodes that have finished their work.'),
+    };
   }
 
   get finished(): Promise<void> {
@@ -63,11 +69,20 @@ export class AmRole implements RoleService {
 
   #tick(): void {
     this.#manager.tick(this.#host.clock.now());
+    this.#count();
     this.#cancelTick = this.#host.clock.after(this.#host.cluster.heartbeatIntervalMs, () => this.#tick());
+  }
+
+  #count(): void {
+    const { expected, registered, finished } = this.#manager.counts;
+    this.#gauges.expected.set(expected);
+    this.#gauges.registered.set(registered);
+    this.#gauges.finished.set(finished);
   }
 
   #act(action: ClusterAction): void {
     const { log, cluster } = this.#host;
+    this.#count();
     switch (action) {
       case 'announce':
         log.info(`cluster ${cluster.name} is ${this.#manager.snapshot.state}`);

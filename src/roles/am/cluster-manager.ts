@@ -40,6 +40,10 @@ export class ClusterManager {
     return { state: this.#state, nodes: this.#registry.nodes };
   }
 
+  get counts(): NodeRegistry['counts'] {
+    return this.#registry.counts;
+  }
+
   /** The first cause, where the state is 'failed'. */
   get cause(): MillraceError | undefined {
     return this.#cause;

@@ -49,6 +49,12 @@ export class NodeRegistry {
     return [...this.#nodes.values()].map(({ info }) => info);
   }
 
+  /** How many there should be, have registered, and have finished. */
+  get counts(): { readonly expected: number; readonly registered: number; readonly finished: number } {
+    const nodes = [...this.#nodes.values()];
+    return { expected: this.#all(() => true).length, registered: nodes.length, finished: nodes.filter(({ hasFinished }) => hasFinished).length };
+  }
+
   /** Names of nodes that have not registered: 'worker 1'. */
   get missing(): string[] {
     return this.#all((role, index) => !this.#nodes.has(key({ role, index })));
