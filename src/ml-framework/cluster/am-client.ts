@@ -25,6 +25,18 @@ export interface ClusterView {
 
 export type NodeCommand = 'none' | 'finish' | 'stop';
 
+export interface HeartbeatOptions {
+  readonly intervalMs: number;
+  readonly clock: Clock;
+  /** Records consumed, or updates applied, so far. */
+  progress(): number;
+}
+
+export interface HeartbeatEvents {
+  command(command: NodeCommand): void;
+  lost(error: MillraceError): void;
+}
+
 /** A stream that is open until its stop() is called. */
 export interface Subscription {
   stop(): void;
@@ -61,7 +73,7 @@ export class AmClient {
   }
 
   /** Beats every `intervalMs` until stopped; `lost` where the manager refuses the node or is gone. */
-  heartbeat(node: NodeInfo, intervalMs: number, clock: Clock, on: { command(command: NodeCommand): void; lost(error: MillraceError): void }): Subscription {
+  heartbeat(node: NodeInfo, { intervalMs, clock, progress }: HeartbeatOptions, on: HeartbeatEvents): Subscription {
     const call = this.#opened(this.#client.heartbeat());
     let stopped = false;
     let cancel = (): void => undefined;
@@ -71,7 +83,7 @@ export class AmClient {
       stopped = true;
     };
     const beat = (): void => {
-      call.write({ node, progress: 0 });
+      call.write({ node, progress: progress() });
       cancel = clock.after(intervalMs, beat);
     };
     call.on('data', ({ command }: { command: Command }) =>

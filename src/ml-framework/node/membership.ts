@@ -1,4 +1,4 @@
-import { MillraceError, encodeError, unlessAborted } from '../../core/index.js';
+import { MillraceError, encodeError, sleep, unlessAborted } from '../../core/index.js';
 import { AmClient, type Subscription } from '../cluster/am-client.js';
 import type { NodeInfo } from '../cluster/node-info.js';
 import { nodeName } from '../cluster/node-info.js';
@@ -10,32 +10,46 @@ import { amKey, type NodeHost } from './role-service.js';
  */
 const lossGraceMs = 1_000;
 
-/** A node's place in a running cluster, from registration to its end. */
+/** How often a finished node looks for the successor of its manager, ms. */
+const successorMs = 100;
+
+/**
+ * A node's place in a running cluster, from registration to its end.
+ *
+ * ```
+ * join ──► registered ──► finished ──► closed
+ *              │  manager lost: the node fails     │
+ *              │                finished: it tells the manager's successor
+ * ```
+ * A node that has finished may outlive its manager: a redeployment leaves it alone, and the cut that the successor starts
+ * from may have been taken before the manager learned of its end.
+ */
 export class Membership {
   readonly #finishing = new AbortController();
-  readonly #heartbeat: Subscription;
-  #hasEnded = false;
+  readonly #closing = new AbortController();
+  #am: AmClient;
+  #heartbeat: Subscription;
+  #hasFinished = false;
+  #hasFailed = false;
 
   private constructor(
-    readonly am: AmClient,
+    am: AmClient,
     readonly self: NodeInfo,
-    intervalMs: number,
-    host: NodeHost,
+    private readonly host: NodeHost,
+    private readonly intervalMs: number,
+    private readonly progress: () => number,
   ) {
-    this.#heartbeat = am.heartbeat(self, intervalMs, host.clock, {
-      command: (command) => {
-        if (command === 'finish') this.#finishing.abort();
-      },
-      lost: (error) => {
-        host.clock.after(lossGraceMs, () => {
-          if (!this.#hasEnded && !host.signal.aborted) host.fail(error);
-        });
-      },
-    });
+    this.#am = am;
+    this.#heartbeat = this.#beat();
   }
 
-  /** Finds the application manager and registers. @throws NODE_NOT_REGISTERED, NODE_FENCED */
-  static async join(host: NodeHost, address: string): Promise<Membership> {
+  /**
+   * Finds the application manager and registers.
+   *
+   * @param progress records consumed, or updates applied, so far: shown to people
+   * @throws NODE_NOT_REGISTERED, NODE_FENCED
+   */
+  static async join(host: NodeHost, address: string, progress: () => number): Promise<Membership> {
     const self: NodeInfo = { role: host.role, index: host.index, epoch: host.epoch, address };
     const { name, registrationDeadlineMs, rpcDeadlineMs } = host.cluster;
     let found: string;
@@ -51,11 +65,15 @@ export class Membership {
     }
     const am = new AmClient(found, name, rpcDeadlineMs);
     try {
-      return new Membership(am, self, await unlessAborted(am.register(self), host.signal), host);
+      return new Membership(am, self, host, await unlessAborted(am.register(self), host.signal), progress);
     } catch (thrown) {
       am.close();
       throw thrown;
     }
+  }
+
+  get am(): AmClient {
+    return this.#am;
   }
 
   /** Aborts when the cluster has met its finish policy: end as if the input had ended. */
@@ -65,24 +83,71 @@ export class Membership {
 
   /** Waits until every node has registered. @throws the first cause where the cluster fails */
   async nodes(deadlineMs: number): Promise<readonly NodeInfo[]> {
-    return (await this.am.untilRunning(deadlineMs)).nodes;
+    return (await this.#am.untilRunning(deadlineMs)).nodes;
   }
 
   /** Says that the node has done its work. */
   async finish(): Promise<void> {
-    this.#hasEnded = true;
-    await this.am.finish(this.self);
+    this.#hasFinished = true;
+    await this.#am.finish(this.self);
   }
 
   /** Tells the manager why the node fails, as far as the manager can still be reached. */
   async reportFailure(error: unknown): Promise<void> {
-    this.#hasEnded = true;
-    await this.am.reportFailure(this.self, JSON.stringify(encodeError(error))).catch(() => undefined);
+    this.#hasFailed = true;
+    await this.#am.reportFailure(this.self, JSON.stringify(encodeError(error))).catch(() => undefined);
   }
 
   close(): void {
-    this.#hasEnded = true;
+    this.#closing.abort();
     this.#heartbeat.stop();
-    this.am.close();
+    this.#am.close();
+  }
+
+  #beat(): Subscription {
+    const { host, intervalMs, progress } = this;
+    return this.#am.heartbeat(
+      this.self,
+      { intervalMs, progress, clock: host.clock },
+      {
+        command: (command) => {
+          if (command === 'finish') this.#finishing.abort();
+        },
+        lost: (error) => this.#lost(error),
+      },
+    );
+  }
+
+  #lost(error: MillraceError): void {
+    if (this.#hasFinished) void this.#followSuccessor();
+    else {
+      this.host.clock.after(lossGraceMs, () => {
+        if (!this.#hasFinished && !this.#hasFailed && !this.#isOver) this.host.fail(error);
+      });
+    }
+  }
+
+  get #isOver(): boolean {
+    return this.#closing.signal.aborted || this.host.signal.aborted;
+  }
+
+  /** Looks for a new manager for as long as the node lives: whether one comes is not for the node to say. */
+  async #followSuccessor(): Promise<void> {
+    const { rendezvous, cluster, clock } = this.host;
+    while (!this.#isOver) {
+      try {
+        const address = await unlessAborted(rendezvous.lookup(amKey(cluster.name), cluster.registrationDeadlineMs), this.#closing.signal);
+        if (address !== this.#am.address) {
+          this.#am.close();
+          this.#am = new AmClient(address, cluster.name, cluster.rpcDeadlineMs);
+          await this.#am.finish(this.self);
+          this.#heartbeat = this.#beat();
+          return;
+        }
+      } catch {
+        // Not there yet, or gone again.
+      }
+      await sleep(clock, successorMs, this.#closing.signal).catch(() => undefined);
+    }
   }
 }

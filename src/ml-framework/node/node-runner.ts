@@ -34,6 +34,7 @@ export class NodeRunner {
   #freeze: () => readonly Uint8Array[] = () => [];
   #beforeBarrier: () => Promise<void> = () => Promise.resolve();
   #hasLeft = false;
+  #consumed = 0;
   #reported: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
   /** Settles when the entry has returned and the node has said so. */
@@ -59,6 +60,11 @@ export class NodeRunner {
 
   get finishing(): AbortSignal {
     return this.#finishing.signal;
+  }
+
+  /** The entry is done with so many more records. */
+  consumed(records: number): void {
+    this.#consumed += records;
   }
 
   /** Waits until the entry has returned, after its input has ended. @throws NODE_ENTRY */
@@ -102,7 +108,7 @@ export class NodeRunner {
 
   async #run(): Promise<void> {
     try {
-      const membership = await Membership.join(this.#host, '');
+      const membership = await Membership.join(this.#host, '', () => this.#consumed);
       this.#membership = membership;
       if (this.#closed !== undefined) membership.close();
       membership.finishing.addEventListener('abort', () => this.#finishing.abort(), { once: true });

@@ -52,7 +52,9 @@ export class NodeSubtask implements Subtask {
   }
 
   async process(batch: RecordBatch): Promise<void> {
+    const { length } = batch;
     await this.#untilEntry(this.#input.offer(batch));
+    this.#runner?.consumed(length);
   }
 
   async #untilEntry(asks: Promise<void>): Promise<void> {

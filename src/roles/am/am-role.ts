@@ -1,6 +1,7 @@
-import { deferred, type CancelTimer, type Gauge } from '../../core/index.js';
+import { deferred, type CancelTimer } from '../../core/index.js';
 import { amKey, type NodeHost, type RoleService } from '../../ml-framework/node/role-service.js';
 import { startServer, type RpcServer } from '../../rpc/index.js';
+import { AmMetrics } from './am-metrics.js';
 import { AmService } from './am-service.js';
 import { ClusterManager } from './cluster-manager.js';
 import { ModelRegistry } from './model-registry.js';
@@ -20,17 +21,12 @@ export class AmRole implements RoleService {
   #models!: ModelRegistry;
   #service!: AmService;
   #manager!: ClusterManager;
+  #metrics!: AmMetrics;
   #server: RpcServer | undefined;
-  readonly #gauges: Readonly<Record<keyof ClusterManager['counts'], Gauge>>;
   #cancelTick: CancelTimer = () => undefined;
 
   constructor(host: NodeHost) {
     this.#host = host;
-    this.#gauges = {
-      expected: host.metrics.gauge('cluster_nodes_expected', 'Nodes that the cluster should have.'),
-      registered: host.metrics.gauge('cluster_nodes_registered', 'Nodes that have registered with the application manager.'),
-      finished: host.metrics.gauge('cluster_nodes_finished', 'Nodes that have finished their work.'),
-    };
   }
 
   get finished(): Promise<void> {
@@ -38,7 +34,8 @@ export class AmRole implements RoleService {
   }
 
   async open(restored: readonly Uint8Array[]): Promise<void> {
-    const { cluster, clock, roles, rendezvous } = this.#host;
+    const { cluster, clock, roles, rendezvous, metrics } = this.#host;
+    this.#metrics = new AmMetrics(metrics, Object.keys(roles));
     const state = restored[0] === undefined ? { nextVersion: 0, finishedRoles: [] } : (JSON.parse(Buffer.from(restored[0]).toString()) as AmState);
     this.#models = new ModelRegistry(state.nextVersion);
     this.#manager = new ClusterManager(cluster, roles, clock.now(), (action) => this.#act(action));
@@ -68,21 +65,15 @@ export class AmRole implements RoleService {
   }
 
   #tick(): void {
-    this.#manager.tick(this.#host.clock.now());
-    this.#count();
+    const now = this.#host.clock.now();
+    this.#manager.tick(now);
+    this.#metrics.show(this.#manager, now);
     this.#cancelTick = this.#host.clock.after(this.#host.cluster.heartbeatIntervalMs, () => this.#tick());
-  }
-
-  #count(): void {
-    const { expected, registered, finished } = this.#manager.counts;
-    this.#gauges.expected.set(expected);
-    this.#gauges.registered.set(registered);
-    this.#gauges.finished.set(finished);
   }
 
   #act(action: ClusterAction): void {
     const { log, cluster } = this.#host;
-    this.#count();
+    this.#metrics.show(this.#manager, this.#host.clock.now());
     switch (action) {
       case 'announce':
         log.info(`cluster ${cluster.name} is ${this.#manager.snapshot.state}`);

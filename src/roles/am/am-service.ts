@@ -57,9 +57,9 @@ export class AmService {
         this.#opened(call);
         this.#beating.add(call);
         if (this.#command !== Command.COMMAND_UNSPECIFIED) call.write({ command: this.#command });
-        call.on('data', ({ node }: HeartbeatRequest) => {
+        call.on('data', ({ node, progress }: HeartbeatRequest) => {
           try {
-            manager.beat(required(node), clock.now());
+            manager.beat(required(node), clock.now(), progress);
           } catch (thrown) {
             failStream(call, thrown);
           }

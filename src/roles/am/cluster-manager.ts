@@ -1,7 +1,7 @@
 import { MillraceError } from '../../core/index.js';
 import type { ClusterConfig } from '../../ml-framework/cluster/cluster-config.js';
 import { nodeName, type NodeInfo } from '../../ml-framework/cluster/node-info.js';
-import { NodeRegistry } from './node-registry.js';
+import { NodeRegistry, type NodeCounts } from './node-registry.js';
 import { clusterTransitions, type ClusterAction, type ClusterEvent, type ClusterState } from './state-machine.js';
 
 export type ClusterPolicy = Pick<ClusterConfig, 'name' | 'finishPolicy' | 'heartbeatTimeoutMs' | 'registrationDeadlineMs'>;
@@ -40,10 +40,6 @@ export class ClusterManager {
     return { state: this.#state, nodes: this.#registry.nodes };
   }
 
-  get counts(): NodeRegistry['counts'] {
-    return this.#registry.counts;
-  }
-
   /** The first cause, where the state is 'failed'. */
   get cause(): MillraceError | undefined {
     return this.#cause;
@@ -66,8 +62,17 @@ export class ClusterManager {
   }
 
   /** @throws NODE_FENCED */
-  beat(node: NodeInfo, nowMs: number): void {
-    this.#registry.beat(node, nowMs);
+  beat(node: NodeInfo, nowMs: number, progress = 0): void {
+    this.#registry.beat(node, nowMs, progress);
+  }
+
+  counts(nowMs: number): NodeCounts {
+    return this.#registry.counts(nowMs - this.#config.heartbeatTimeoutMs);
+  }
+
+  /** Records consumed by the nodes of a role, or updates applied by them, as their last beats said. */
+  progress(role: string): number {
+    return this.#registry.progress(role);
   }
 
   /** The node has done its work. @throws NODE_FENCED */

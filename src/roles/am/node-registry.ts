@@ -5,6 +5,19 @@ interface Entry {
   info: NodeInfo;
   lastBeatMs: number;
   hasFinished: boolean;
+  /** Records consumed, or updates applied, as the node last said. */
+  progress: number;
+}
+
+/** Nodes by what they do. */
+export interface NodeCounts {
+  readonly expected: number;
+  /** Registered with this manager, whatever became of them. */
+  readonly registered: number;
+  readonly running: number;
+  readonly finished: number;
+  /** Silent for longer than the heartbeat timeout. */
+  readonly lost: number;
 }
 
 /** Who belongs to the cluster: leases by node, the time of their last beat, who has finished. */
@@ -25,18 +38,33 @@ export class NodeRegistry {
       throw new MillraceError('PROTOCOL', `${nodeName(info)} is no member of this cluster; expected: ${expected}`);
     }
     this.#current(info, true);
-    this.#nodes.set(key(info), { info, lastBeatMs: nowMs, hasFinished: false });
+    this.#nodes.set(key(info), { info, lastBeatMs: nowMs, hasFinished: false, progress: 0 });
   }
 
-  beat(info: NodeInfo, nowMs: number): void {
+  beat(info: NodeInfo, nowMs: number, progress: number): void {
     const entry = this.#current(info, false);
-    if (entry !== undefined) entry.lastBeatMs = nowMs;
+    if (entry === undefined) return;
+    entry.lastBeatMs = nowMs;
+    entry.progress = progress;
+  }
+
+  /** @param sinceMs nodes without a beat since then are lost */
+  counts(sinceMs: number): NodeCounts {
+    const registered = this.#nodes.size;
+    const finished = [...this.#nodes.values()].filter(({ hasFinished }) => hasFinished).length;
+    const lost = this.silent(sinceMs).length;
+    return { expected: this.#all(() => true).length, registered, running: registered - finished - lost, finished, lost };
+  }
+
+  /** The sum of what the nodes of a role have done. */
+  progress(role: string): number {
+    return [...this.#nodes.values()].reduce((sum, { info, progress }) => (info.role === role ? sum + progress : sum), 0);
   }
 
   /** A node may have finished before this manager was there: it need not have registered. */
   finish(info: NodeInfo, nowMs: number): void {
     const entry = this.#current(info, true);
-    if (entry === undefined) this.#nodes.set(key(info), { info, lastBeatMs: nowMs, hasFinished: true });
+    if (entry === undefined) this.#nodes.set(key(info), { info, lastBeatMs: nowMs, hasFinished: true, progress: 0 });
     else entry.hasFinished = true;
   }
 
@@ -47,12 +75,6 @@ export class NodeRegistry {
 
   get nodes(): NodeInfo[] {
     return [...this.#nodes.values()].map(({ info }) => info);
-  }
-
-  /** How many there should be, have registered, and have finished. */
-  get counts(): { readonly expected: number; readonly registered: number; readonly finished: number } {
-    const nodes = [...this.#nodes.values()];
-    return { expected: this.#all(() => true).length, registered: nodes.length, finished: nodes.filter(({ hasFinished }) => hasFinished).length };
   }
 
   /** Names of nodes that have not registered: 'worker 1'. */

@@ -33,7 +33,7 @@ export class PsRole implements RoleService {
     );
     this.#server = await startServer([parameterServerService(this.#name, this.#shard)], { host: cluster.host, clock });
     // Not awaited: the application manager may open after this node.
-    this.#joined = Membership.join(this.#host, this.#server.address);
+    this.#joined = Membership.join(this.#host, this.#server.address, () => this.#shard.clock);
     this.#joined.then(
       (membership) => {
         this.#membership = membership;
