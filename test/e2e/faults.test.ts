@@ -259,5 +259,5 @@ test('a cluster without an operator for a role, or without application manager, 
       '',
     ),
   );
-  assertFailed(ended, 3, /^GRAPH_INVALID /m, /no application manager/, /role chief/);
+  assertFailed(ended, 3, /^GRAPH_INVALID /m, /no application manager/, /1 chief, but nobody adds that role/);
 });
