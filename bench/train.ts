@@ -73,7 +73,10 @@ async function demo(log: (line: string) => void): Promise<BenchResult[]> {
 
 /** Time in which the workers waited for input, of all their time. */
 function starved({ grown }: MeasuredRate): number {
-  const of = (kind: string): number => grown.get(`${kind}_seconds_total{lateness worker}`) ?? 0;
-  const idle = of('idle');
-  return idle / (idle + of('busy') + of('backpressured'));
+  const of = (kind: string): number => {
+    const seconds = grown.get(`${kind}_seconds_total{lateness worker}`);
+    if (seconds === undefined) throw new Error(`the job has no time of kind ${kind} for its workers`);
+    return seconds;
+  };
+  return of('idle') / (of('idle') + of('busy') + of('backpressured'));
 }

@@ -39,6 +39,7 @@ class TrainingWorker {
   readonly #options: TrainingEntryOptions;
   readonly #progress: Progress;
   readonly #publisher: ModelPublisher | undefined;
+  readonly #pullWait;
   #firstOrder: number | undefined;
   #failure: { readonly error: unknown } | undefined;
 
@@ -50,6 +51,7 @@ class TrainingWorker {
     this.#options = options;
     this.#progress = new Progress(ctx, options.metricsEverySteps);
     this.#publisher = ctx.index === 0 ? new ModelPublisher(ctx, options) : undefined;
+    this.#pullWait = ctx.metrics.counter('parameter_wait_seconds_total', 'Time in which the worker waited for weights, the round of its last push included.');
   }
 
   /** The first version goes out before anything is learned, so that a scorer of the same job never waits on the stream. */
@@ -65,7 +67,7 @@ class TrainingWorker {
     const stride = this.#ctx.count;
     this.#checkOrder(order, stride);
     const isRepeat = this.#parameters.isRepeat;
-    const weights = await this.#parameters.pull(order === undefined ? 0 : order + stride);
+    const weights = await this.#pull(order === undefined ? 0 : order + stride);
     this.#session.setWeights(weights);
     await this.#publisher?.maybePublish(weights, this.#parameters.clock);
     if (predict !== undefined && !isRepeat) await this.#ctx.emit(predictionBatch(predict, await this.#session.predict(predict), this.#model.outputs));
@@ -74,6 +76,14 @@ class TrainingWorker {
       // A round waits for every member's next push: one that had nothing to learn says so.
       this.#push({}, 0, order);
     }
+  }
+
+  async #pull(progress: number): Promise<Weights> {
+    const { clock } = this.#ctx;
+    const startedMs = clock.now();
+    const weights = await this.#parameters.pull(progress);
+    this.#pullWait.add((clock.now() - startedMs) / 1000);
+    return weights;
   }
 
   async end(): Promise<void> {
