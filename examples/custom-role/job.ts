@@ -64,7 +64,7 @@ const train: NodeEntry<{ x: number; y: number; inside: boolean }, Loss> = async 
       await ctx.emit([{ worker: ctx.index, step, loss }]);
     }
   } finally {
-    session.close();
+    await session.close();
   }
 };
 
