@@ -26,7 +26,7 @@ export const timeOf = (index: number): number => startMs + index * stepMs;
 export const originOf = (index: number): string => origins[(Math.imul(index, 2_654_435_761) >>> 8) % origins.length] as string;
 export const delayOf = (index: number): number => ((Math.imul(index, 1_597_334_677) >>> 8) % 200) - 30;
 
-const batchRows = 2_048;
+const batchRows = 4_096;
 
 /** Emits columns, as a Parquet file would. Each subtask makes its share of every stretch of rows. */
 class Columns implements SourceSubtask {

@@ -4,7 +4,7 @@ import { buildGraph } from '../src/stream/index.js';
 import { compare, type BenchResult } from './harness.js';
 import { delayOf, originOf, timeOf, windowMs } from './stream-job.js';
 
-const rows = 1_000_000;
+const rows = 5_000_000;
 const rounds = 5;
 
 /** source -> derived column -> keyBy -> tumbling window -> sink on the embedded engine, against a bare loop over objects. */
@@ -81,7 +81,8 @@ function bareRate(): number {
   };
   for (let i = 0; i < rows; i++) {
     const flight: Flight = { at: new Date(timeOf(i)), origin: originOf(i), delay: delayOf(i) };
-    const mapped = { ...flight, minutes: flight.delay / 60 };
+    // Written out: a spread costs Node.js 20 over a microsecond, which a loop written for speed would not pay.
+    const mapped = { at: flight.at, origin: flight.origin, delay: flight.delay, minutes: flight.delay / 60 };
     const from = Math.floor(mapped.at.getTime() / windowMs) * windowMs;
     if (from !== windowStart) {
       fire();

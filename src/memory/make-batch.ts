@@ -5,6 +5,7 @@ import { ColumnBatch } from './column-batch.js';
 import { columnBuilder, misfit } from './column-builder.js';
 import { arrayTypeOf, concatData, validityOf, valuesPerRow, type ColumnData, type ValueArray } from './column-data.js';
 import { DataColumn, makeColumn } from './column.js';
+import { fitsInt64, wordsOf, writeInt64 } from './int64.js';
 import { RowBatch } from './row-batch.js';
 import { formatField, sameField, sameSchema, type Field, type Infer, type Schema } from './schema.js';
 import type { Column, RecordBatch } from './batch.js';
@@ -93,9 +94,14 @@ function adoptTyped(field: Field, values: ValueArray): ColumnData | undefined {
     return { ...none, length: values.length, values: bits };
   }
   if (field.dtype === 'timestamp' && values instanceof Float64Array) {
-    const dates = columnBuilder({ dtype: 'int64', nullable: false }, 'time', values.length);
-    for (const ms of values) dates.put(ms);
-    return { ...none, length: values.length, values: dates.finish().values };
+    const dates = new BigInt64Array(values.length);
+    const words = wordsOf(dates);
+    for (let i = 0; i < values.length; i++) {
+      const ms = values[i] as number;
+      if (!fitsInt64(ms)) throw misfit(field, 'time', i, ms);
+      writeInt64(words, i, ms);
+    }
+    return { ...none, length: values.length, values: dates };
   }
   const isVariable = field.dtype === 'string' || field.dtype === 'bytes' || field.dtype === 'list';
   if (isVariable || field.dtype === 'bool' || !(values instanceof arrayTypeOf(field.dtype))) return undefined;

@@ -22,7 +22,8 @@ export function eventTimesOf(batch: RecordBatch, time: TimeSelector, where: stri
   } else {
     readTimes(batch.column(time), times, time, where);
   }
-  const bad = times.findIndex((value) => !Number.isFinite(value));
+  let bad = -1;
+  for (let i = 0; i < times.length && bad < 0; i++) if (!Number.isFinite(times[i])) bad = i;
   if (bad >= 0) {
     const what = typeof time === 'function' ? 'the time function returned no time' : `column '${time}' holds no time`;
     throw new MillraceError('RECORD_MALFORMED', `${where}: ${what} for a record (row ${bad} of its batch); filter such records out first`, {

@@ -111,12 +111,13 @@ export class SummaryKernel implements WindowKernel {
   flush(): void {
     if (this.#ends.length === 0) return;
     const { schema, keyColumns, summaries } = this.#layout;
-    const columns: Record<string, ColumnValues> = { windowStart: Float64Array.from(this.#starts), windowEnd: Float64Array.from(this.#ends) };
+    const columns: Record<string, ColumnValues> = { windowStart: new Float64Array(this.#starts), windowEnd: new Float64Array(this.#ends) };
     keyColumns.forEach((name, i) => (columns[name] = keyValues(schema[name] as Field, this.#keys[i] as KeyPart[])));
     summaries.forEach(
-      ([name], i) => (columns[name] = schema[name]?.dtype === 'float64' ? Float64Array.from(this.#results[i] as number[]) : (this.#results[i] as number[])),
+      ([name], i) => (columns[name] = schema[name]?.dtype === 'float64' ? new Float64Array(this.#results[i] as number[]) : (this.#results[i] as number[])),
     );
-    const times = Float64Array.from(this.#ends, (end) => end - 1);
+    const times = new Float64Array(this.#ends);
+    for (let i = 0; i < times.length; i++) times[i]! -= 1;
     this.#reset();
     this.#output.emit(batchFromColumns(schema, columns, times));
   }
