@@ -40,9 +40,14 @@ test('/metrics of a running job covers operators, channels, roles and sessions b
   const url = job.events[0]!.metricsUrl as string;
   let families = new Map<string, Family>();
   const isWhole = (): boolean =>
-    ['millrace_training_loss', 'millrace_score_run_seconds', 'millrace_channel_used_bytes', 'millrace_cluster_nodes_registered'].every(
-      (name) => (families.get(name)?.samples.length ?? 0) > 0,
-    ) && families.get('millrace_cluster_nodes_registered')!.samples[0]!.value === 3;
+    [
+      'millrace_training_loss',
+      'millrace_score_run_seconds',
+      'millrace_channel_used_bytes',
+      'millrace_parameter_pushes_total',
+      'millrace_parameter_updates',
+      'millrace_cluster_nodes_registered',
+    ].every((name) => (families.get(name)?.samples.length ?? 0) > 0) && families.get('millrace_cluster_nodes_registered')!.samples[0]!.value === 3;
   for (const end = Date.now() + 60_000; !isWhole() && Date.now() < end; await delay(200)) {
     const response = await fetch(url);
     assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);

@@ -6,6 +6,7 @@ import type { NodeHost, RoleService } from '../../ml-framework/node/role-service
 import { startServer, type RpcServer } from '../../rpc/index.js';
 import type { OptimizerSpec } from '../../tensorflow/model/trainable.js';
 import { ParameterShard } from './parameter-shard.js';
+import { PsMetrics } from './ps-metrics.js';
 import { parameterServerService } from './ps-service.js';
 import { decodeSegment, encodeSegment } from './segment-state.js';
 
@@ -26,12 +27,12 @@ export class PsRole implements RoleService {
   }
 
   async open(restored: readonly Uint8Array[]): Promise<void> {
-    const { cluster, roles, epoch, clock } = this.#host;
+    const { cluster, roles, epoch, clock, metrics } = this.#host;
     this.#shard = new ParameterShard(
       { name: this.#name, workers: roles['worker'] ?? 0, mode: cluster.mode, optimizer: this.#optimizer, epoch },
       restored.map(decodeSegment),
     );
-    this.#server = await startServer([parameterServerService(this.#name, this.#shard)], { host: cluster.host, clock });
+    this.#server = await startServer([parameterServerService(this.#name, this.#shard, new PsMetrics(metrics))], { host: cluster.host, clock });
     // Not awaited: the application manager may open after this node.
     this.#joined = Membership.join(this.#host, this.#server.address, () => this.#shard.clock);
     this.#joined.then(

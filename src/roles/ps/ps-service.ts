@@ -1,10 +1,11 @@
 import { MillraceError } from '../../core/index.js';
 import { ToShardDecoder, encodeFromShard } from '../../ml-framework/parameters/codec.js';
 import { ParameterServerServiceService, failStream, type ParameterServerServiceServer, type RpcService, type SyncRequest } from '../../rpc/index.js';
+import type { PsMetrics } from './ps-metrics.js';
 import type { ParameterShard, ShardSession } from './parameter-shard.js';
 
 /** A shard's gRPC face: one stream for each worker. */
-export function parameterServerService(name: string, shard: ParameterShard): RpcService {
+export function parameterServerService(name: string, shard: ParameterShard, metrics: PsMetrics): RpcService {
   const implementation: ParameterServerServiceServer = {
     sync: (call) => {
       const decoder = new ToShardDecoder();
@@ -20,7 +21,9 @@ export function parameterServerService(name: string, shard: ParameterShard): Rpc
           }
           const message = decoder.add(request);
           if (session === undefined) throw new MillraceError('PROTOCOL', `${name}: a stream must begin with Open`);
-          if (message !== undefined) session.receive(message);
+          if (message === undefined) return;
+          session.receive(message);
+          metrics.count(message, shard);
         } catch (thrown) {
           failStream(call, thrown);
         }
