@@ -110,9 +110,13 @@ export class WindowOperator implements Subtask {
 
   #restore(chunks: readonly StateChunk[]): void {
     const groups = chunks.map((chunk) => decodeState(version, chunk, this.#context.operator.name) as GroupState);
+    groups.sort((a, b) => a.time - b.time);
     // The time first: it says which windows have fired.
-    if (groups.length > 0) this.#scope.time = Math.min(...groups.map(({ time }) => time));
-    for (const { keys, parts } of groups) {
+    if (groups.length > 0) this.#scope.time = groups[0]!.time;
+    for (const { time, keys, parts } of groups) {
+      // Clocks of two subtasks differ by moments. What the one behind has not fired yet comes out before the state of the
+      // one ahead is there, or the windows that this one has fired would fire again.
+      if (!this.#isEventTime) this.#moveTo(time);
       const slots = this.#scope.keys.slotsOfKeys(keys);
       for (const part of parts) this.#windows.restore(part, slots);
     }
