@@ -1,20 +1,11 @@
 import type { Field } from '../memory/schema.js';
 import { formatField } from '../memory/schema.js';
+import { integerRanges } from '../memory/integer-ranges.js';
 
 /** Why a value does not fit its column; the source makes a dead letter of it. */
 export class ValueProblem extends Error {}
 
 export type DecodeValue = (value: unknown) => unknown;
-
-const integerRange: Readonly<Partial<Record<Field['dtype'], readonly [number, number]>>> = {
-  int8: [-128, 127],
-  int16: [-32_768, 32_767],
-  int32: [-2_147_483_648, 2_147_483_647],
-  int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
-  uint8: [0, 255],
-  uint16: [0, 65_535],
-  uint32: [0, 4_294_967_295],
-};
 
 const minInt64 = -(2n ** 63n);
 const maxInt64 = 2n ** 63n - 1n;
@@ -68,7 +59,7 @@ function vector(value: unknown, size: number | undefined): Float32Array | undefi
 }
 
 function decodePresent(field: Field, value: unknown): unknown {
-  const range = integerRange[field.dtype];
+  const range = integerRanges[field.dtype];
   if (field.bigint === true) return int64(value);
   if (range !== undefined) return integer(value, range);
   switch (field.dtype) {

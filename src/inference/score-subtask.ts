@@ -9,6 +9,7 @@ import { outputColumn } from './output-column.js';
 import { RunQueue } from './run-queue.js';
 import { scoreMetrics, type ScoreMetrics } from './score-metrics.js';
 import type { Scored, Scorer, ScorerDefinition, Values } from './scorer.js';
+import { showRecord } from '../stream/show-record.js';
 
 export const versionColumn = 'modelVersion';
 export const versionField = t.int64();
@@ -218,21 +219,12 @@ export class ScoreSubtask implements Subtask {
       position: where(row),
       code: 'RECORD_MALFORMED',
       cause: `column '${column}': ${cause}`,
-      record: showRow(batch, row),
+      record: showRecord(batch.row(row)),
     }));
     this.#metrics.badRows.add(letters.length);
     this.#context.output(deadLetterTag).emit(batchFromRows(deadLetterSchema, letters));
     return batch.take(Int32Array.from({ length: batch.length }, (_, row) => row).filter((row) => !causes.has(row)));
   }
-}
-
-const maxShownLength = 500;
-
-function showRow(batch: RecordBatch, row: number): string {
-  const text = JSON.stringify(batch.row(row), (_, value: unknown) =>
-    typeof value === 'bigint' ? value.toString() : ArrayBuffer.isView(value) ? Array.from(value as Float32Array) : value,
-  );
-  return text.length > maxShownLength ? `${text.slice(0, maxShownLength)}...` : text;
 }
 
 /** State, format 1: `{ "format": 1, "version": 17 }` as JSON. */

@@ -1,5 +1,6 @@
 import { MillraceError } from '../core/errors.js';
 import { formatField, type Field, type Infer } from '../memory/schema.js';
+import { integerRanges } from '../memory/integer-ranges.js';
 
 /** A job parameter: a column type with an optional default and help text. A nullable one without default is optional. */
 export interface Param<T = unknown> extends Field<T> {
@@ -69,16 +70,6 @@ function encodeParam(value: unknown): unknown {
 
 type Parsed = { readonly value: unknown } | { readonly problem: string };
 
-const integerRange: Readonly<Record<string, readonly [number, number]>> = {
-  int8: [-128, 127],
-  int16: [-32_768, 32_767],
-  int32: [-2_147_483_648, 2_147_483_647],
-  int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
-  uint8: [0, 255],
-  uint16: [0, 65_535],
-  uint32: [0, 4_294_967_295],
-};
-
 function parseParam(field: Param, raw: unknown): Parsed {
   if (field.nullable && (raw === null || raw === 'null')) return { value: null };
   switch (field.dtype) {
@@ -123,7 +114,7 @@ function parseNumber(raw: unknown): Parsed {
 
 function parseInteger(field: Param, raw: unknown): Parsed {
   const value = toNumber(raw);
-  const [min, max] = integerRange[field.dtype] as readonly [number, number];
+  const [min, max] = integerRanges[field.dtype] as readonly [number, number];
   if (value === undefined || !Number.isInteger(value)) return { problem: 'must be a whole number' };
   return value < min || value > max ? { problem: `must be ${min}..${max}, the range of ${field.dtype}` } : { value };
 }

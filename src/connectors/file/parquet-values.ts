@@ -5,6 +5,7 @@ import type { Field } from '../../memory/schema.js';
 import { ValueProblem } from '../field-codec.js';
 import type { ParquetColumn } from './parquet-schema.js';
 import { decodeUtf8 } from './utf8.js';
+import { integerRanges } from '../../memory/integer-ranges.js';
 
 /** Values of a column in the layout of schema.ts; JavaScript values for bool, string, bytes. */
 export type Values = BigInt64Array | Int32Array | Int16Array | Int8Array | Uint32Array | Uint16Array | Uint8Array | Float32Array | Float64Array | unknown[];
@@ -92,18 +93,9 @@ function numberReader(element: SchemaElement, physical: DecodedArray): (index: n
   return (i) => values[i] as number;
 }
 
-const integerRange: Readonly<Record<string, readonly [number, number]>> = {
-  int8: [-128, 127],
-  int16: [-32_768, 32_767],
-  int32: [-2_147_483_648, 2_147_483_647],
-  uint8: [0, 255],
-  uint16: [0, 65_535],
-  uint32: [0, 4_294_967_295],
-};
-
 function integerConverter(field: Field, element: SchemaElement): ConvertValues {
   if (field.dtype === 'int64') return int64Converter(element);
-  const [low, high] = integerRange[field.dtype] as readonly [number, number];
+  const [low, high] = integerRanges[field.dtype] as readonly [number, number];
   return (physical, bad) => {
     const out = makeValues(field, physical.length) as Int32Array;
     const read = numberReader(element, physical);
