@@ -40,10 +40,11 @@ export function describeSpec(dtype: string, shape: readonly number[] | undefined
 }
 
 /** Checks that a value's data is the array of its dtype and as long as its shape says. @throws SHAPE_MISMATCH */
-export function checkTensorValue(value: TensorValue, where: string): void {
-  const spec = describeSpec(value.dtype, value.shape);
+export function checkTensorValue(value: TensorValue, where: string | (() => string)): void {
   const wrong = (problem: string): MillraceError =>
-    new MillraceError('SHAPE_MISMATCH', `${where}: ${spec} ${problem}`, { details: { dtype: value.dtype, shape: value.shape } });
+    new MillraceError('SHAPE_MISMATCH', `${typeof where === 'string' ? where : where()}: ${describeSpec(value.dtype, value.shape)} ${problem}`, {
+      details: { dtype: value.dtype, shape: value.shape },
+    });
   if (!Object.hasOwn(tensorDtypes, value.dtype)) throw wrong('has an unknown dtype');
   if (!value.shape.every((size) => Number.isSafeInteger(size) && size >= 0)) throw wrong('has a dimension that is no count');
   if (value.dtype === 'string' ? !Array.isArray(value.data) : !(value.data instanceof arrayTypes[value.dtype])) {

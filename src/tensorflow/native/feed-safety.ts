@@ -40,9 +40,14 @@ interface Reader {
 
 /** Who reads each tensor of one graph or function body, by the name of the node that makes it. */
 interface Body {
-  readonly readers: ReadonlyMap<string, readonly Reader[]>;
+  readonly readers: Map<string, Reader[]>;
   /** Names of a function's arguments, in order. */
   readonly args: readonly string[];
+}
+
+interface Bodies {
+  readonly main: Body;
+  readonly functions: Map<string, Body>;
 }
 
 /**
@@ -55,7 +60,7 @@ interface Body {
 export class FeedSafety {
   readonly #readGraph: () => GraphDef | undefined;
   readonly #known = new Map<string, boolean>();
-  #bodies: { readonly main: Body; readonly functions: ReadonlyMap<string, Body> } | undefined;
+  #bodies: Bodies | undefined;
 
   private constructor(graph: () => GraphDef | undefined) {
     this.#readGraph = graph;
@@ -77,6 +82,19 @@ export class FeedSafety {
     return new FeedSafety(() => undefined);
   }
 
+  /** More nodes of the same graph: readers of what is there already, too. */
+  add(graph: GraphDef): void {
+    const bodies = this.#index();
+    if (bodies === undefined) return;
+    this.#known.clear();
+    for (const [name, readers] of bodyOf(graph.node, []).readers) {
+      const known = bodies.main.readers.get(name);
+      if (known === undefined) bodies.main.readers.set(name, readers);
+      else known.push(...readers);
+    }
+    for (const [name, body] of functionBodies(graph)) bodies.functions.set(name, body);
+  }
+
   mayAlias(feed: string): boolean {
     let known = this.#known.get(feed);
     if (known === undefined) {
@@ -87,20 +105,20 @@ export class FeedSafety {
     return known;
   }
 
-  #index(): { readonly main: Body; readonly functions: ReadonlyMap<string, Body> } | undefined {
+  #index(): Bodies | undefined {
     if (this.#bodies !== undefined) return this.#bodies;
     const graph = this.#readGraph();
     const functions = graph?.library?.function ?? [];
     const nodeCount = functions.reduce((sum, { nodeDef }) => sum + nodeDef.length, graph?.node.length ?? 0);
     if (graph === undefined || nodeCount > maxNodes) return undefined;
-    this.#bodies = {
-      main: bodyOf(graph.node, []),
-      functions: new Map(
-        functions.map(({ signature, nodeDef }) => [signature?.name ?? '', bodyOf(nodeDef, signature?.inputArg.map(({ name }) => name) ?? [])]),
-      ),
-    };
+    this.#bodies = { main: bodyOf(graph.node, []), functions: functionBodies(graph) };
     return this.#bodies;
   }
+}
+
+function functionBodies({ library }: GraphDef): Map<string, Body> {
+  const functions = library?.function ?? [];
+  return new Map(functions.map(({ signature, nodeDef }) => [signature?.name ?? '', bodyOf(nodeDef, signature?.inputArg.map(({ name }) => name) ?? [])]));
 }
 
 function bodyOf(nodes: readonly NodeDef[], args: readonly string[]): Body {

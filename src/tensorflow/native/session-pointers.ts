@@ -36,19 +36,28 @@ export function importGraph(graphDef: Uint8Array, threads: SessionThreads): Sess
   const api = cApi();
   const graph = api.newGraph();
   const options = newOptions(api, threads);
-  const importOptions = api.newImportGraphDefOptions();
-  const buffer = api.newBufferFromString(graphDef, graphDef.byteLength);
   try {
-    withStatus(api, 'importing a graph', (status) => api.importGraphDef(graph, buffer, importOptions, status), 'MODEL_INVALID');
+    extendGraph(graph, graphDef);
     const session = withStatus(api, 'opening a session', (status) => api.newSession(graph, options, status)) as Pointer;
     return { session, graph };
   } catch (thrown) {
     api.deleteGraph(graph);
     throw thrown;
   } finally {
+    api.deleteSessionOptions(options);
+  }
+}
+
+/** Adds nodes to a graph; its sessions see them in their next run. @throws MODEL_INVALID with TensorFlow's words */
+export function extendGraph(graph: Pointer, graphDef: Uint8Array): void {
+  const api = cApi();
+  const importOptions = api.newImportGraphDefOptions();
+  const buffer = api.newBufferFromString(graphDef, graphDef.byteLength);
+  try {
+    withStatus(api, 'importing a graph', (status) => api.importGraphDef(graph, buffer, importOptions, status), 'MODEL_INVALID');
+  } finally {
     api.deleteBuffer(buffer);
     api.deleteImportGraphDefOptions(importOptions);
-    api.deleteSessionOptions(options);
   }
 }
 

@@ -1,21 +1,27 @@
 import { deferred, MillraceError, resolveOptions, type Deferred } from '../../core/index.js';
-import { checkTensorValue } from '../tensor-data.js';
 import type { TensorValue } from '../tensor-value.js';
-import { cApi, type Pointer } from './c-api.js';
+import { cApi } from './c-api.js';
 import { limitCalls } from './call-limit.js';
 import { FeedSafety } from './feed-safety.js';
 import { makeRunPlan, type RunPlan } from './run-plan.js';
 import { graphOptionsSchema, resolveSavedModelOptions, type GraphSessionOptions, type SavedModelOptions } from './session-options.js';
-import { importGraph, loadSavedModel } from './session-pointers.js';
+import { SessionCall } from './session-call.js';
+import { extendGraph, importGraph, loadSavedModel } from './session-pointers.js';
 import { countedReference, ownReference, type SessionHandle, type SessionReference } from './session-reference.js';
 import { acquireShared, registeredReference } from './session-registry.js';
 import { withStatus, withStatusAsync } from './status.js';
-import { canAlias, newTensor, readTensor } from './tensor-memory.js';
 import { savedModelIdentity } from '../saved-model/read-saved-model.js';
 import { GraphDef } from '../saved-model/generated/tensorflow.js';
 
 /** Values by tensor name: `node`, or `node:i` for output i. */
 export type TensorsByName = Readonly<Record<string, TensorValue>>;
+
+/** Values in the order of the names that were given to prepare(). */
+export interface PreparedRun {
+  run(feeds: readonly TensorValue[]): Promise<TensorValue[]>;
+  /** The same, blocking this thread. */
+  runSync(feeds: readonly TensorValue[]): TensorValue[];
+}
 
 // A session that nobody closed gives its reference up when it is collected. A net, not a way to close.
 const abandoned = new FinalizationRegistry<SessionReference>((reference) => {
@@ -36,7 +42,7 @@ const abandoned = new FinalizationRegistry<SessionReference>((reference) => {
 export class NativeSession {
   readonly #reference: SessionReference;
   readonly #safety: FeedSafety;
-  readonly #plans = new Map<string, RunPlan>();
+  readonly #prepared = new Map<string, PreparedRun>();
   #inFlight = 0;
   #closing: Deferred<void> | undefined;
 
@@ -97,6 +103,18 @@ export class NativeSession {
   }
 
   /**
+   * Adds the nodes of a GraphDef; later runs may use them. Variables are the session's: a new VarHandleOp with the
+   * `shared_name` of one that is there is the same variable. The bytes are copied.
+   *
+   * @throws MODEL_INVALID where a node's name is taken, or TensorFlow refuses the graph
+   */
+  extend(graphDef: Uint8Array): void {
+    this.#checkOpen();
+    extendGraph(this.#reference.pointers.graph, graphDef);
+    this.#safety.add(GraphDef.decode(graphDef));
+  }
+
+  /**
    * Runs what `fetches` and `targets` need on threads of the native side; timers and I/O of this thread go on.
    *
    * @returns a value for each name in `fetches`
@@ -104,30 +122,32 @@ export class NativeSession {
    *   shape, TENSORFLOW with TensorFlow's own words, RESOURCE_EXHAUSTED where it has no memory
    */
   async run(feeds: TensorsByName, fetches: readonly string[], targets: readonly string[] = []): Promise<Record<string, TensorValue>> {
-    const call = this.#begin(feeds, fetches, targets);
-    try {
-      await limitCalls(() =>
-        withStatusAsync(cApi(), this.origin, (status, done) => {
-          cApi().run.async(...call.arguments(status), done);
-        }),
-      );
-      return call.results();
-    } finally {
-      call.end();
-    }
+    const results = await this.prepare(Object.keys(feeds), fetches, targets).run(Object.values(feeds));
+    return Object.fromEntries(fetches.map((name, i) => [name, results[i] as TensorValue]));
   }
 
   /** The same, blocking this thread: the least overhead for graphs that run in well under a millisecond. */
   runSync(feeds: TensorsByName, fetches: readonly string[], targets: readonly string[] = []): Record<string, TensorValue> {
-    const call = this.#begin(feeds, fetches, targets);
-    try {
-      withStatus(cApi(), this.origin, (status) => {
-        cApi().run(...call.arguments(status));
-      });
-      return call.results();
-    } finally {
-      call.end();
+    const results = this.prepare(Object.keys(feeds), fetches, targets).runSync(Object.values(feeds));
+    return Object.fromEntries(fetches.map((name, i) => [name, results[i] as TensorValue]));
+  }
+
+  /**
+   * A run whose names are looked up once, for calls that repeat.
+   *
+   * @throws MODEL_INVALID for a name that the graph does not have
+   */
+  prepare(feeds: readonly string[], fetches: readonly string[], targets: readonly string[] = []): PreparedRun {
+    this.#checkOpen();
+    const key = JSON.stringify([feeds, fetches, targets]);
+    let prepared = this.#prepared.get(key);
+    if (prepared === undefined) {
+      const plan = makeRunPlan(cApi(), this.#reference.pointers.graph, feeds, fetches, targets);
+      prepared = this.#preparedRun(plan);
+      if (this.#prepared.size >= maxPrepared) this.#prepared.clear();
+      this.#prepared.set(key, prepared);
     }
+    return prepared;
   }
 
   /** Waits for this thread's runs in flight, then gives the session up; the last thread to do so frees its memory. */
@@ -153,81 +173,47 @@ export class NativeSession {
     if (this.#closing !== undefined) throw new MillraceError('TENSORFLOW', `${this.origin}: the session is closed`);
   }
 
-  #begin(feeds: TensorsByName, fetches: readonly string[], targets: readonly string[]): SessionCall {
+  #preparedRun(plan: RunPlan): PreparedRun {
+    return {
+      run: async (feeds) => {
+        const call = this.#begin(plan, feeds);
+        try {
+          await limitCalls(() =>
+            withStatusAsync(cApi(), this.origin, (status, done) => {
+              cApi().run.async(...call.arguments(status), done);
+            }),
+          );
+          return call.results();
+        } finally {
+          this.#end(call);
+        }
+      },
+      runSync: (feeds) => {
+        const call = this.#begin(plan, feeds);
+        try {
+          withStatus(cApi(), this.origin, (status) => {
+            cApi().run(...call.arguments(status));
+          });
+          return call.results();
+        } finally {
+          this.#end(call);
+        }
+      },
+    };
+  }
+
+  #begin(plan: RunPlan, feeds: readonly TensorValue[]): SessionCall {
     this.#checkOpen();
-    const plan = this.#planFor(Object.keys(feeds), fetches, targets);
-    const call = new SessionCall(this.#reference.pointers.session, plan, feeds, this.#safety, this.origin, () => {
-      this.#inFlight -= 1;
-      if (this.#closing !== undefined && this.#inFlight === 0) this.#release();
-    });
+    const call = new SessionCall(this.#reference.pointers.session, plan, feeds, this.#safety, this.origin);
     this.#inFlight += 1;
     return call;
   }
 
-  #planFor(feeds: readonly string[], fetches: readonly string[], targets: readonly string[]): RunPlan {
-    const key = JSON.stringify([feeds, fetches, targets]);
-    let plan = this.#plans.get(key);
-    if (plan === undefined) {
-      plan = makeRunPlan(cApi(), this.#reference.pointers.graph, feeds, fetches, targets);
-      if (this.#plans.size >= maxPlans) this.#plans.clear();
-      this.#plans.set(key, plan);
-    }
-    return plan;
+  #end(call: SessionCall): void {
+    call.end();
+    this.#inFlight -= 1;
+    if (this.#closing !== undefined && this.#inFlight === 0) this.#release();
   }
 }
 
-const maxPlans = 64;
-
-/** The native memory of one run. It must be ended, and keeps the feeds alive until then. */
-class SessionCall {
-  readonly #session: Pointer;
-  readonly #plan: RunPlan;
-  readonly #origin: string;
-  readonly #onEnd: () => void;
-  readonly #inputs: BigUint64Array;
-  readonly #outputs: BigUint64Array;
-  // What TensorFlow may read in place.
-  #pinned: TensorsByName | undefined;
-
-  constructor(session: Pointer, plan: RunPlan, feeds: TensorsByName, safety: FeedSafety, origin: string, onEnd: () => void) {
-    this.#session = session;
-    this.#plan = plan;
-    this.#origin = origin;
-    this.#onEnd = onEnd;
-    this.#pinned = feeds;
-    this.#inputs = new BigUint64Array(plan.feedNames.length);
-    this.#outputs = new BigUint64Array(plan.fetchNames.length);
-    try {
-      plan.feedNames.forEach((name, i) => {
-        const value = feeds[name] as TensorValue;
-        checkTensorValue(value, `${origin}, feed "${name}"`);
-        this.#inputs[i] = newTensor(cApi(), value, canAlias(value) && safety.mayAlias(name) ? 'alias' : 'copy');
-      });
-    } catch (thrown) {
-      this.#deleteTensors();
-      throw thrown;
-    }
-  }
-
-  arguments(status: Pointer): Parameters<ReturnType<typeof cApi>['run']> {
-    const { feeds, fetches, targets } = this.#plan;
-    return [this.#session, null, feeds, this.#inputs, this.#inputs.length, fetches, this.#outputs, this.#outputs.length, targets, targets.length, null, status];
-  }
-
-  results(): Record<string, TensorValue> {
-    const read = this.#plan.fetchNames.map((name, i) => [name, readTensor(cApi(), this.#outputs[i] as bigint, `${this.#origin}, output "${name}"`)] as const);
-    return Object.fromEntries(read);
-  }
-
-  end(): void {
-    this.#deleteTensors();
-    this.#pinned = undefined;
-    this.#onEnd();
-  }
-
-  #deleteTensors(): void {
-    for (const tensors of [this.#outputs, this.#inputs]) {
-      for (const tensor of tensors) if (tensor !== 0n) cApi().deleteTensor(tensor);
-    }
-  }
-}
+const maxPrepared = 64;

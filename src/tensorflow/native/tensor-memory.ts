@@ -41,18 +41,18 @@ export function newTensor(api: CApi, value: TensorValue, mode: FeedMode): Pointe
 }
 
 /** Copies a TF_Tensor's contents out; the tensor stays the caller's. @throws UNSUPPORTED for dtypes that stay inside graphs */
-export function readTensor(api: CApi, tensor: Pointer, where: string): TensorValue {
+export function readTensor(api: CApi, tensor: Pointer, where: () => string): TensorValue {
   const number = api.tensorType(tensor);
   const dtype = dtypeOf(number);
   if (dtype === undefined)
-    throw new MillraceError('UNSUPPORTED', `${where}: TF_DataType ${number} does not leave the graph; cast it inside`, { details: { number } });
+    throw new MillraceError('UNSUPPORTED', `${where()}: TF_DataType ${number} does not leave the graph; cast it inside`, { details: { number } });
   const shape = Array.from({ length: api.numDims(tensor) }, (_, i) => Number(api.dim(tensor, i)));
   const count = elementCount(shape);
   const from = api.tensorData(tensor);
   if (dtype === 'string') return { dtype, shape, data: count === 0 || from === null ? [] : readStringTensor(api, from, count) };
   const data = new arrayTypes[dtype](count);
   const bytes = Number(api.tensorByteSize(tensor));
-  if (bytes !== data.byteLength) throw new MillraceError('INTERNAL', `${where}: ${bytes} bytes for ${count} elements of ${dtype}`);
+  if (bytes !== data.byteLength) throw new MillraceError('INTERNAL', `${where()}: ${bytes} bytes for ${count} elements of ${dtype}`);
   if (bytes > 0) api.copy(bytesOf(data), from, bytes);
   return { dtype, shape, data };
 }
