@@ -1,7 +1,7 @@
 import { isMillraceError, MillraceError } from '../../core/errors.js';
 import type { RecordBatch } from '../../memory/batch.js';
 import type { TensorValue } from '../tensor-value.js';
-import type { AssignablePredictor } from '../trace/index.js';
+import type { AssignablePredictor } from './native-forward.js';
 import type { ColumnModel } from './column-model.js';
 import type { Network, NetworkVariable } from './network.js';
 import { createOptimizer } from './optimizers.js';
@@ -98,11 +98,10 @@ export class EagerSession implements TrainingSession {
 
   async #openForward(): Promise<AssignablePredictor | undefined> {
     // Only now: a session that never predicts traces nothing.
-    const { openTracedPredictor, traceForward } = await import('../trace/index.js');
+    const { openNativeForward } = await import('./native-forward.js');
     try {
-      const traced = traceForward(this.#tf, this.#network, this.#model.signature, this.#model.outputs);
       this.#isForwardStale = false;
-      return await openTracedPredictor(traced, this.#model.signature, this.weights());
+      return openNativeForward(this.#tf, this.#network, this.#model);
     } catch (thrown) {
       if (isMillraceError(thrown) && thrown.code === 'UNSUPPORTED') return undefined;
       throw thrown;

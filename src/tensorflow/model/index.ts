@@ -21,7 +21,22 @@ export {
   type SymbolicTensor,
 } from './layers.js';
 export type { LossFunction, LossName } from './losses.js';
-export { adagrad, adam, momentum, rmsprop, sgd, type AdamOptions, type MomentumOptions, type RmspropOptions } from './optimizers.js';
+export {
+  adadelta,
+  adagrad,
+  adam,
+  adamax,
+  adamw,
+  momentum,
+  rmsprop,
+  sgd,
+  type AdadeltaOptions,
+  type AdamaxOptions,
+  type AdamOptions,
+  type AdamWOptions,
+  type MomentumOptions,
+  type RmspropOptions,
+} from './optimizers.js';
 export { firstNonFinite } from './finite.js';
 export type { BadRow } from './encode.js';
 export type { LayersModel, Tensor, Tfjs, Variable } from './tfjs-types.js';

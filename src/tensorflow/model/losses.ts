@@ -42,7 +42,7 @@ export function namedLoss(tf: Tfjs, name: LossName, { label, prediction, logits 
 }
 
 /** mean(softplus(x) - x y); gradient (sigmoid(x) - y) / n, closed, so that a saturated output still learns. */
-function sigmoidCrossEntropy(tf: Tfjs, label: Tensor, logits: Tensor): Scalar {
+export function sigmoidCrossEntropy(tf: Tfjs, label: Tensor, logits: Tensor): Scalar {
   const loss = tf.customGrad((x, save) => {
     const input = x as Tensor;
     (save as (tensors: Tensor[]) => void)([input, label]);

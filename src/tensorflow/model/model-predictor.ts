@@ -1,14 +1,14 @@
 import { isMillraceError } from '../../core/errors.js';
 import { silentLogger, type Logger } from '../../core/logger.js';
 import { loadEager } from './load-eager.js';
-import type { AssignablePredictor } from '../trace/index.js';
+import type { AssignablePredictor } from './native-forward.js';
 import type { TensorValue } from '../tensor-value.js';
 import type { ColumnModel } from './column-model.js';
 import { assignWeights } from './eager-session.js';
 import type { Network } from './network.js';
 import { promised } from './promised.js';
 import { seededRandom } from './random.js';
-import { predictionValue, readValue, toTensors } from './tensors.js';
+import { predictionValue, toTensors } from './tensors.js';
 import type { ModelPredictor } from './trainable.js';
 import type { Tfjs } from './tfjs-types.js';
 
@@ -27,11 +27,9 @@ export async function openModelPredictor(model: ColumnModel, log: Logger = silen
 
 async function openTraced(tf: Tfjs, model: ColumnModel, network: Network, log: Logger): Promise<AssignablePredictor> {
   // Only now: importing a model definition loads no native code.
-  const { openTracedPredictor, traceForward } = await import('../trace/index.js');
+  const { openNativeForward } = await import('./native-forward.js');
   try {
-    const traced = traceForward(tf, network, model.signature, model.outputs);
-    const weights = Object.fromEntries(network.variables.map(({ name, variable }) => [name, readValue(variable)]));
-    const opened = await openTracedPredictor(traced, model.signature, weights);
+    const opened = openNativeForward(tf, network, model);
     network.dispose();
     return opened;
   } catch (thrown) {

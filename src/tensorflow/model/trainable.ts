@@ -85,12 +85,29 @@ export interface ModelPredictor {
   setWeights(weights: Readonly<Record<string, TensorValue>>): Promise<void>;
 }
 
-/** Optimizers that both tfjs and the parameter servers apply, with tfjs's semantics and defaults. */
+/** Optimizers with tfjs's semantics and defaults. */
 export type OptimizerSpec =
   | { readonly kind: 'sgd'; readonly learningRate: number }
   | { readonly kind: 'momentum'; readonly learningRate: number; readonly momentum: number; readonly nesterov: boolean }
   | { readonly kind: 'adagrad'; readonly learningRate: number; readonly initialAccumulator: number }
   | { readonly kind: 'adam'; readonly learningRate: number; readonly beta1: number; readonly beta2: number; readonly epsilon: number }
+  | {
+      readonly kind: 'adamw';
+      readonly learningRate: number;
+      readonly beta1: number;
+      readonly beta2: number;
+      readonly epsilon: number;
+      readonly weightDecay: number;
+    }
+  | { readonly kind: 'adadelta'; readonly learningRate: number; readonly rho: number; readonly epsilon: number }
+  | {
+      readonly kind: 'adamax';
+      readonly learningRate: number;
+      readonly beta1: number;
+      readonly beta2: number;
+      readonly epsilon: number;
+      readonly decay: number;
+    }
   | {
       readonly kind: 'rmsprop';
       readonly learningRate: number;

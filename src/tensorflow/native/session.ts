@@ -4,7 +4,7 @@ import { cApi } from './c-api.js';
 import { limitCalls } from './call-limit.js';
 import { FeedSafety } from './feed-safety.js';
 import { makeRunPlan, type RunPlan } from './run-plan.js';
-import { graphOptionsSchema, resolveSavedModelOptions, type GraphSessionOptions, type SavedModelOptions } from './session-options.js';
+import { graphOptionsSchema, resolveSavedModelOptions, type GraphSessionOptions, type SavedModelOptions, type SessionThreads } from './session-options.js';
 import { SessionCall } from './session-call.js';
 import { extendGraph, importGraph, loadSavedModel } from './session-pointers.js';
 import { countedReference, ownReference, type SessionHandle, type SessionReference } from './session-reference.js';
@@ -79,8 +79,7 @@ export class NativeSession {
    */
   static async fromGraphDef(graphDef: Uint8Array, options?: GraphSessionOptions): Promise<NativeSession> {
     const { init, threads } = resolveOptions(graphOptionsSchema, options, 'graph session');
-    const reference = ownReference(importGraph(graphDef, threads));
-    const session = new NativeSession(reference, FeedSafety.ofGraph(GraphDef.decode(graphDef)), 'graph');
+    const session = NativeSession.#ofGraph(graphDef, threads);
     try {
       for (const target of init) await session.run({}, [], [target]);
       return session;
@@ -88,6 +87,16 @@ export class NativeSession {
       await session.close();
       throw thrown;
     }
+  }
+
+  /** A session without any node, to be {@link extend}ed. @throws OPTION_INVALID, SETUP_NEEDED */
+  static empty(threads: SessionThreads = {}): NativeSession {
+    return NativeSession.#ofGraph(new Uint8Array(), resolveOptions(graphOptionsSchema, { threads }, 'graph session').threads);
+  }
+
+  static #ofGraph(graphDef: Uint8Array, threads: SessionThreads): NativeSession {
+    const reference = ownReference(importGraph(graphDef, threads));
+    return new NativeSession(reference, FeedSafety.ofGraph(GraphDef.decode(graphDef)), 'graph');
   }
 
   /** A session on what {@link share} of another thread has sent. It copies all feeds. */

@@ -1,2 +1,4 @@
-export { traceForward, type TracedForward } from './trace-forward.js';
-export { openTracedPredictor, type AssignablePredictor } from './traced-predictor.js';
+export { trace } from './trace.js';
+export type { TraceOptions } from './trace-options.js';
+export type { CallInputs, TracedFunction, TraceEntry, TraceStats } from './traced-function.js';
+export type { Leaf, Structure, WithLeaves } from './structure.js';

@@ -1,4 +1,4 @@
-import type { Tensor, Tfjs } from '../model/tfjs-types.js';
+import type { Tensor, Tfjs, Variable } from '../model/tfjs-types.js';
 
 /** The parts of tfjs-node 4.22 that tracing listens to. Nothing else reaches below tfjs's public API. */
 export interface RawBinding {
@@ -34,13 +34,26 @@ export interface RawBackend {
   getInputTensorIds(tensors: readonly Tensor[]): number[];
   readSync(dataId: object): unknown;
   write(values: unknown, shape: readonly number[], dtype: string): object;
-  readonly tensorMap: { get(dataId: object): { readonly shape: readonly number[]; readonly dtype: number; readonly id: number } };
+  executeSingleOutput(op: string, attributes: readonly RawAttribute[], inputs: readonly Tensor[]): Tensor;
+  /** `id` is -1 until the first operation on the tensor. */
+  readonly tensorMap: { get(dataId: object): { readonly shape: readonly number[]; readonly dtype: number; readonly id: number }; has(dataId: object): boolean };
+}
+
+export interface RawTapeNode {
+  gradient?: (dys: readonly Tensor[]) => unknown;
 }
 
 export interface RawEngine {
-  startScope(name?: string): void;
+  startScope(name?: string | null): void;
   endScope(result?: unknown): void;
   runKernel(name: string, inputs: unknown, attributes?: unknown): unknown;
+  addTapeNode(...args: readonly unknown[]): void;
+  makeVariable(initial: Tensor, ...rest: readonly unknown[]): Variable;
+  readonly state: {
+    readonly registeredVariables: Readonly<Record<string, Variable>>;
+    readonly activeTape: RawTapeNode[] | null;
+    readonly gradientDepth: number;
+  };
 }
 
 export function rawBackend(tf: Tfjs): RawBackend {
@@ -48,5 +61,15 @@ export function rawBackend(tf: Tfjs): RawBackend {
 }
 
 export function rawEngine(tf: Tfjs): RawEngine {
-  return tf.engine();
+  return tf.engine() as unknown as RawEngine;
+}
+
+/** The native id of a tensor, which is uploaded where it was not yet. */
+export function nativeId(backend: RawBackend, tensor: Tensor): number {
+  return backend.getInputTensorIds([tensor])[0] as number;
+}
+
+/** Variables that exist now, in the order in which they were made. */
+export function registeredVariables(tf: Tfjs): readonly Variable[] {
+  return Object.values(rawEngine(tf).state.registeredVariables);
 }

@@ -1,6 +1,9 @@
 import type { OptimizerSpec } from '../../../tensorflow/model/trainable.js';
+import { adadelta } from './adadelta.js';
 import { adagrad } from './adagrad.js';
 import { adam } from './adam.js';
+import { adamax } from './adamax.js';
+import { adamw } from './adamw.js';
 import { momentum } from './momentum.js';
 import { rmsprop } from './rmsprop.js';
 import { sgd } from './sgd.js';
@@ -23,6 +26,12 @@ export function createOptimizer(spec: OptimizerSpec): Optimizer {
       return adagrad(spec);
     case 'adam':
       return adam(spec);
+    case 'adamw':
+      return adamw(spec);
+    case 'adamax':
+      return adamax(spec);
+    case 'adadelta':
+      return adadelta(spec);
     case 'rmsprop':
       return rmsprop(spec);
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createOptimizer } from '../../../../src/roles/ps/index.js';
 import { loadTfjs } from '../../../../src/tensorflow/eager/index.js';
+import { createOptimizer as createTfjsOptimizer } from '../../../../src/tensorflow/model/optimizers.js';
 import type { OptimizerSpec } from '../../../../src/tensorflow/model/trainable.js';
 
 const specs: readonly OptimizerSpec[] = [
@@ -10,6 +11,8 @@ const specs: readonly OptimizerSpec[] = [
   { kind: 'momentum', learningRate: 0.05, momentum: 0.9, nesterov: true },
   { kind: 'adagrad', learningRate: 0.05, initialAccumulator: 0.1 },
   { kind: 'adam', learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
+  { kind: 'adamax', learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, decay: 0.1 },
+  { kind: 'adadelta', learningRate: 0.01, rho: 0.95, epsilon: 1e-7 },
   { kind: 'rmsprop', learningRate: 0.01, decay: 0.9, momentum: 0.5, epsilon: 1e-7, centered: false },
   { kind: 'rmsprop', learningRate: 0.01, decay: 0.9, momentum: 0.5, epsilon: 1e-7, centered: true },
 ];
@@ -27,13 +30,7 @@ describe('optimizers of the parameter servers', () => {
     const name = `${spec.kind}${'nesterov' in spec && spec.nesterov ? ' with Nesterov' : ''}${'centered' in spec && spec.centered ? ', centered' : ''}`;
     it(`${name} equals tfjs's over ${steps} steps`, async () => {
       const tf = await loadTfjs();
-      const reference = {
-        sgd: (s: OptimizerSpec & { kind: 'sgd' }) => tf.train.sgd(s.learningRate),
-        momentum: (s: OptimizerSpec & { kind: 'momentum' }) => tf.train.momentum(s.learningRate, s.momentum, s.nesterov),
-        adagrad: (s: OptimizerSpec & { kind: 'adagrad' }) => tf.train.adagrad(s.learningRate, s.initialAccumulator),
-        adam: (s: OptimizerSpec & { kind: 'adam' }) => tf.train.adam(s.learningRate, s.beta1, s.beta2, s.epsilon),
-        rmsprop: (s: OptimizerSpec & { kind: 'rmsprop' }) => tf.train.rmsprop(s.learningRate, s.decay, s.momentum, s.epsilon, s.centered),
-      }[spec.kind](spec as never);
+      const reference = createTfjsOptimizer(tf, spec);
       const initial = Float32Array.from({ length }, (_, i) => Math.cos(i));
       const variable = tf.variable(tf.tensor1d(initial));
       const ours = initial.slice();

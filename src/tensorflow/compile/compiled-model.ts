@@ -1,0 +1,60 @@
+import { MillraceError } from '../../core/errors.js';
+import type { LayersModel, Tensor, Tfjs, Variable } from '../model/tfjs-types.js';
+import { modelLoss, type ModelLoss } from './model-loss.js';
+
+/** Tensors of a model: one, a list in the model's order, or by name. */
+export type ModelTensors<T = Tensor> = T | readonly T[] | Readonly<Record<string, T>>;
+
+/** A function of one's own in the place of a layers model. Its variables are the tf.Variables that it reads. */
+export type ForwardFunction = (inputs: never, training: boolean) => unknown;
+
+/** What can be compiled. */
+export type CompilableModel = LayersModel | ForwardFunction;
+
+/** A model as steps see it. */
+export interface StepModel {
+  readonly name: string;
+  forward(inputs: unknown, training: boolean): unknown;
+  /** The scalar to minimize. */
+  loss(labels: unknown, outputs: unknown): Tensor;
+  /** Variables to train; undefined: all trainable ones that the loss depends on. */
+  readonly trainable: () => readonly Variable[] | undefined;
+}
+
+/** @throws MODEL_INVALID for a model without a loss, or a loss that does not exist */
+export function stepModel(tf: Tfjs, model: CompilableModel, loss: ModelLoss | undefined): StepModel {
+  if (typeof model === 'function') {
+    if (typeof loss !== 'function') throw new MillraceError('MODEL_INVALID', 'a model that is a function needs a loss that is a function: (labels, outputs) => scalar');
+    return {
+      name: model.name || 'model',
+      forward: (inputs, training) => model(inputs as never, training),
+      loss: (labels, outputs) => tf.mean((loss as (labels: unknown, outputs: unknown) => Tensor)(labels, outputs)),
+      trainable: () => undefined,
+    };
+  }
+  const own = modelLoss(tf, model, loss);
+  return {
+    name: model.name,
+    forward: (inputs, training) => {
+      const fed = inOrder(inputs, model.inputs.map(({ name }) => name), tf, `model ${model.name}: inputs`);
+      return model.apply(fed.length === 1 ? fed[0]! : fed, { training });
+    },
+    loss: (labels, outputs) => {
+      const list = (Array.isArray(outputs) ? outputs : [outputs]) as readonly Tensor[];
+      const total = own(inOrder(labels, model.outputNames, tf, `model ${model.name}: labels`), list);
+      return model.calculateLosses().reduce<Tensor>((sum, penalty) => tf.add(sum, penalty), total);
+    },
+    // read() hands out the variable itself, typed as a tensor.
+    trainable: () => model.trainableWeights.map((weight) => weight.read() as Variable),
+  };
+}
+
+/** Tensors in the order of names, which may be given by name, as a list, or alone. */
+function inOrder(given: unknown, names: readonly string[], tf: Tfjs, where: string): Tensor[] {
+  if (given instanceof tf.Tensor) return [given];
+  if (Array.isArray(given)) return given as Tensor[];
+  const named = given as Readonly<Record<string, Tensor>>;
+  const missing = names.filter((name) => named[name] === undefined);
+  if (missing.length === 0) return names.map((name) => named[name]!);
+  throw new MillraceError('SHAPE_MISMATCH', `${where}: missing ${missing.join(', ')}; there are ${Object.keys(named).join(', ')}`);
+}

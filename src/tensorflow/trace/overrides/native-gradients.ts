@@ -1,0 +1,70 @@
+import type { Tensor, Tfjs } from '../../model/tfjs-types.js';
+import { rawBackend, rawEngine, type RawAttribute } from '../tfjs-internals.js';
+
+/** A gradient that TensorFlow has a kernel for, where tfjs composes it of several. */
+interface NativeGradient {
+  /** tfjs's kernel whose gradient it is. */
+  readonly of: string;
+  /** TensorFlow's kernel. */
+  readonly op: string;
+  readonly saves: 'input' | 'output';
+  /** Order of the kernel's inputs. */
+  readonly order: 'dySaved' | 'savedDy';
+  /** Attributes of the forward kernel, by name, with their defaults. */
+  readonly floats?: Readonly<Record<string, number>>;
+}
+
+const gradients: readonly NativeGradient[] = [
+  { of: 'Relu', op: 'ReluGrad', saves: 'input', order: 'dySaved' },
+  { of: 'Relu6', op: 'Relu6Grad', saves: 'input', order: 'dySaved' },
+  { of: 'LeakyRelu', op: 'LeakyReluGrad', saves: 'input', order: 'dySaved', floats: { alpha: 0.2 } },
+  { of: 'Sigmoid', op: 'SigmoidGrad', saves: 'output', order: 'savedDy' },
+  { of: 'Tanh', op: 'TanhGrad', saves: 'output', order: 'savedDy' },
+  { of: 'Softplus', op: 'SoftplusGrad', saves: 'input', order: 'dySaved' },
+  { of: 'Rsqrt', op: 'RsqrtGrad', saves: 'output', order: 'savedDy' },
+  { of: 'Sqrt', op: 'SqrtGrad', saves: 'output', order: 'savedDy' },
+];
+
+/**
+ * Puts these gradients into tfjs's registries. They are kernels without a gradient of their own, so a gradient of a
+ * gradient says that it is missing instead of being wrong.
+ */
+export function installNativeGradients(tf: Tfjs): () => void {
+  const undo = gradients.map((gradient) => install(tf, gradient));
+  return () => {
+    for (const each of undo) each();
+  };
+}
+
+function install(tf: Tfjs, { of, op, saves, order, floats = {} }: NativeGradient): () => void {
+  const original = tf.getGradient(of);
+  const kernelName = `Millrace${op}`;
+  tf.registerKernel({
+    kernelName,
+    backendName: 'tensorflow',
+    kernelFunc: ({ inputs, attrs }) => {
+      const { dy, saved } = inputs as unknown as { readonly dy: Tensor; readonly saved: Tensor };
+      const backend = rawBackend(tf);
+      const { binding } = backend;
+      const attributes: RawAttribute[] = [{ name: 'T', type: binding.TF_ATTR_TYPE, value: 1 }];
+      for (const [name, value] of Object.entries(attrs ?? {})) attributes.push({ name, type: binding.TF_ATTR_FLOAT, value });
+      return backend.executeSingleOutput(op, attributes, order === 'dySaved' ? [dy, saved] : [saved, dy]);
+    },
+  });
+  tf.registerGradient({
+    kernelName: of,
+    ...(saves === 'input' ? { inputsToSave: ['x'] } : { outputsToSave: [true] }),
+    gradFunc: (dy, saved, attrs) => {
+      const given = attrs as Readonly<Record<string, number | undefined>>;
+      const passed = Object.fromEntries(Object.entries(floats).map(([name, value]) => [name, given[name] ?? value]));
+      const compute = (): Tensor => rawEngine(tf).runKernel(kernelName, { dy, saved: saved[0] }, passed) as Tensor;
+      // tfjs has its own gradient for int and bool, which have none in TensorFlow.
+      return { x: compute };
+    },
+  });
+  return () => {
+    tf.unregisterKernel(kernelName, 'tensorflow');
+    tf.unregisterGradient(of);
+    if (original !== undefined) tf.registerGradient(original);
+  };
+}
