@@ -75,7 +75,7 @@ function fusedStep(tf: Tfjs, model: StepModel, optimizer: StepOptimizer, { train
       const fused = fusedOptimizer(spec)!;
       const isExactByRows = spec.kind === 'sgd' || spec.kind === 'adagrad';
       const updated = applyOptimizer(traced, visible, { optimizer: fused, slots, variables, sparse, isExactByRows });
-      return { ...updated, program: gatherInPlace(updated.program, (leaf) => !isSlot(updated.variables[leaf]!)) };
+      return { traced: { ...updated, program: gatherInPlace(updated.program, (leaf) => !isSlot(updated.variables[leaf]!)) } };
     },
     extraFeeds: () => [{ dtype: 'float32', shape: [], data: Float32Array.of(optimizer.spec().learningRate) }],
     afterCall: () => {

@@ -21,24 +21,34 @@ export interface StepModel {
   readonly trainable: () => readonly Variable[] | undefined;
 }
 
+/** Name and forward pass of a model. */
+export function forwardOf(tf: Tfjs, model: CompilableModel): Pick<StepModel, 'name' | 'forward'> {
+  if (typeof model === 'function') return { name: model.name || 'model', forward: (inputs, training) => model(inputs as never, training) };
+  const names = model.inputs.map(({ name }) => name);
+  return {
+    name: model.name,
+    forward: (inputs, training) => {
+      const fed = inOrder(inputs, names, tf, `model ${model.name}: inputs`);
+      return model.apply(fed.length === 1 ? fed[0]! : fed, { training });
+    },
+  };
+}
+
 /** @throws MODEL_INVALID for a model without a loss, or a loss that does not exist */
 export function stepModel(tf: Tfjs, model: CompilableModel, loss: ModelLoss | undefined): StepModel {
+  const forward = forwardOf(tf, model);
   if (typeof model === 'function') {
-    if (typeof loss !== 'function') throw new MillraceError('MODEL_INVALID', 'a model that is a function needs a loss that is a function: (labels, outputs) => scalar');
+    if (typeof loss !== 'function')
+      throw new MillraceError('MODEL_INVALID', 'a model that is a function needs a loss that is a function: (labels, outputs) => scalar');
     return {
-      name: model.name || 'model',
-      forward: (inputs, training) => model(inputs as never, training),
+      ...forward,
       loss: (labels, outputs) => tf.mean((loss as (labels: unknown, outputs: unknown) => Tensor)(labels, outputs)),
       trainable: () => undefined,
     };
   }
   const own = modelLoss(tf, model, loss);
   return {
-    name: model.name,
-    forward: (inputs, training) => {
-      const fed = inOrder(inputs, model.inputs.map(({ name }) => name), tf, `model ${model.name}: inputs`);
-      return model.apply(fed.length === 1 ? fed[0]! : fed, { training });
-    },
+    ...forward,
     loss: (labels, outputs) => {
       const list = (Array.isArray(outputs) ? outputs : [outputs]) as readonly Tensor[];
       const total = own(inOrder(labels, model.outputNames, tf, `model ${model.name}: labels`), list);

@@ -14,7 +14,16 @@ export function sparseGradient(step: StepBuilder, gradient: Value, shape: readon
   const rows = parts.map(({ values, indices }) => ({ values: reshape(step, values, [-1, ...shape.slice(1)]), indices: reshape(step, indices, [-1]) }));
   const [first] = rows;
   if (rows.length === 1) return first;
-  return { values: concat(step, rows.map(({ values }) => values)), indices: concat(step, rows.map(({ indices }) => indices)) };
+  return {
+    values: concat(
+      step,
+      rows.map(({ values }) => values),
+    ),
+    indices: concat(
+      step,
+      rows.map(({ indices }) => indices),
+    ),
+  };
 }
 
 /** The same rows with each index once: gradients of one index are summed. */

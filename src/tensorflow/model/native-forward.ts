@@ -21,7 +21,11 @@ export interface AssignablePredictor {
  *
  * @throws UNSUPPORTED naming the scope and operation that no graph can follow
  */
-export function openNativeForward(tf: Tfjs, network: Network, { name, signature }: { readonly name: string; readonly signature: Signature }): AssignablePredictor {
+export function openNativeForward(
+  tf: Tfjs,
+  network: Network,
+  { name, signature }: { readonly name: string; readonly signature: Signature },
+): AssignablePredictor {
   const opened = openWeightedFunction({
     name: `model ${name}`,
     tf,
@@ -48,6 +52,8 @@ function inOrder(feeds: Values, { inputs }: Signature): TensorValue[] {
   const missing = inputs.filter(({ name }) => feeds[name] === undefined).map(({ name }) => name);
   const unknown = Object.keys(feeds).filter((name) => !inputs.some((input) => input.name === name));
   if (missing.length + unknown.length > 0)
-    throw new MillraceError('SHAPE_MISMATCH', `model: inputs missing: ${missing.join(', ') || 'none'}; unknown: ${unknown.join(', ') || 'none'}`, { details: { missing, unknown } });
+    throw new MillraceError('SHAPE_MISMATCH', `model: inputs missing: ${missing.join(', ') || 'none'}; unknown: ${unknown.join(', ') || 'none'}`, {
+      details: { missing, unknown },
+    });
   return inputs.map(({ name }) => feeds[name]!);
 }

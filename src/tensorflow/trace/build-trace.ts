@@ -19,14 +19,22 @@ export interface TraceDefinition {
   /** What runs where no trace can. */
   readonly eager: (...args: readonly unknown[]) => unknown;
   /** Turns hidden outputs, which follow the first `visible` ones, into something else, such as updates of variables. */
-  readonly transform?: (traced: TracedProgram, visible: number) => TracedProgram;
+  readonly transform?: (traced: TracedProgram, visible: number, inputNames: readonly string[]) => Transformed;
   /** Values of inputs that `transform` has added, for each call. */
   readonly extraFeeds?: () => readonly TensorValue[];
   readonly afterCall?: () => void;
   /** Tells traces of equal shapes apart: whatever JavaScript value the function takes as a constant. */
   readonly variant?: () => string;
+  /** Inputs that never have a batch dimension, whatever the options say. */
+  readonly isFixed?: (inputName: string) => boolean;
   /** 'throw', or 'eager' with one warning. */
   readonly onUnsupported: 'throw' | 'eager';
+}
+
+export interface Transformed {
+  readonly traced: TracedProgram;
+  /** Names of visible outputs that are new, joined to the result as an object of this name. */
+  readonly added?: { readonly name: string; readonly outputs: readonly string[] };
 }
 
 export interface FunctionResult {
@@ -66,12 +74,17 @@ export function buildTrace(tf: Tfjs, definition: TraceDefinition, { seed, thread
     },
   });
   const visible = outputNames.length;
-  const traced = transform?.(original, visible) ?? original;
+  const { traced: transformed, added } = transform?.(
+    original,
+    visible,
+    examples.map((each) => each.name),
+  ) ?? { traced: original, added: undefined };
+  const traced = { ...transformed, program: optimize(transformed.program) };
   const tracedMs = performance.now();
   const store = VariableStore.of(tf, traced.variables.filter(isTfVariable), threads);
   try {
     const names = loadFunction(store.session, {
-      program: withEffects({ ...traced, program: optimize(traced.program) }),
+      program: withEffects(traced),
       inputs: traced.inputs,
       variables: traced.variables.map((each) => nativeVariable(store, each)),
       prefix: store.nextPrefix(),
@@ -85,12 +98,15 @@ export function buildTrace(tf: Tfjs, definition: TraceDefinition, { seed, thread
       shapes: key,
       traced,
       inputNames: examples.map((each) => each.name),
-      outputNames,
+      outputNames: [...outputNames, ...(added?.outputs ?? []).map((output) => `${added!.name}/${output}`)],
       names,
       prepared: prepareFunction(store.session, names),
       store,
-      changes: [...traced.assigned, ...traced.updated].map((number) => traced.variables[number]!).filter(isTfVariable).map((variable) => store.bound(variable)),
-      like,
+      changes: [...traced.assigned, ...traced.updated]
+        .map((number) => traced.variables[number]!)
+        .filter(isTfVariable)
+        .map((variable) => store.bound(variable)),
+      like: added === undefined ? like : { ...(like as object), [added.name]: Object.fromEntries(added.outputs.map((output) => [output, 0])) },
       tracedMs: tracedMs - startedMs,
       loadedMs: performance.now() - tracedMs,
     };

@@ -47,7 +47,10 @@ export function generalize(recordings: readonly Recording[], twin: Recording): r
     if (step.kind === 'operation') return generalOperation(step, [...all, again] as OperationStep[]);
     if (step.random !== undefined) return generalRandom(step, all as ConstantStep[], again as ConstantStep, sizes);
     if (!sameConstant(step, again as ConstantStep))
-      throw unsupported(step, `a value made in JavaScript${atSourceLine(step.madeAt)} differs from run to run; make it an input, or draw it by tf.randomUniform or tf.randomNormal`);
+      throw unsupported(
+        step,
+        `a value made in JavaScript${atSourceLine(step.madeAt)} differs from run to run; make it an input, or draw it by tf.randomUniform or tf.randomNormal`,
+      );
     return generalConstant(step, all as ConstantStep[], sizes);
   });
 }

@@ -112,7 +112,10 @@ export class Listener {
     const scope = this.#scopes.path;
     if (depends && valueShaped.has(op)) {
       const line = atSourceLine(new Error());
-      throw new MillraceError('UNSUPPORTED', `tracing: ${scopeText(scope)}: the shape that ${op} gives depends on values${line}; no graph of fixed rank can follow that`);
+      throw new MillraceError(
+        'UNSUPPORTED',
+        `tracing: ${scopeText(scope)}: the shape that ${op} gives depends on values${line}; no graph of fixed rank can follow that`,
+      );
     }
     const outputs = this.#binding.executeOp(op, attributes, inputs, count);
     for (const { id } of outputs) this.#known.set(id, depends);

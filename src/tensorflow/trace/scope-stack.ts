@@ -2,6 +2,12 @@ import type { Tfjs } from '../model/tfjs-types.js';
 import type { RandomWatch } from './random-watch.js';
 import { rawEngine } from './tfjs-internals.js';
 
+/** tf.layers' base class, as far as it is listened to: layers open no scope of their own. */
+interface RawLayer {
+  readonly name: string;
+  apply(inputs: unknown, options?: unknown): unknown;
+}
+
 /** Scopes that say where tfjs is, not what it does. */
 const structural: ReadonlySet<string> = new Set(['', 'forward', 'backward', 'tidy']);
 
@@ -61,9 +67,25 @@ export class ScopeStack {
         return Object.fromEntries(Object.entries(made).map(([input, compute]) => [input, () => this.#within(at, compute)]));
       };
     };
+    const layers = (tf.layers as unknown as { readonly Layer: { readonly prototype: RawLayer } }).Layer.prototype;
+    const { apply } = layers;
+    const inLayer = <T>(name: string, work: () => T): T => this.#inside(name, work);
+    layers.apply = function (this: RawLayer, inputs, options) {
+      return inLayer(this.name, () => apply.call(this, inputs, options));
+    };
     return () => {
+      layers.apply = apply;
       for (const name of ['startScope', 'endScope', 'runKernel', 'addTapeNode']) Reflect.deleteProperty(engine, name);
     };
+  }
+
+  #inside<T>(scope: string, work: () => T): T {
+    this.#scopes.push(scope);
+    try {
+      return work();
+    } finally {
+      this.#scopes.pop();
+    }
   }
 
   #within<T>(scopes: readonly string[], work: () => T): T {

@@ -88,7 +88,10 @@ function assemble({ tf, inputs, seed }: ProgramRequest, recordings: readonly Rec
   const steps = generalize(recordings, twin);
   const variables = [...new Set([...first.variables, ...first.assigned].map(({ variable }) => variable))];
   for (const other of recordings) checkVariables(variables, other);
-  const inputSpecs = inputs.map(({ example, isBatched }): ValueSpec => ({ dtype: example.dtype, shape: isBatched ? [-1, ...example.shape.slice(1)] : example.shape }));
+  const inputSpecs = inputs.map(({ example, isBatched }): ValueSpec => ({
+    dtype: example.dtype,
+    shape: isBatched ? [-1, ...example.shape.slice(1)] : example.shape,
+  }));
   const batchInput = inputs.findIndex(({ isBatched }) => isBatched);
   const idOf = new Map(first.variables.map(({ variable, id }) => [variable, id]));
   const program = buildProgram({

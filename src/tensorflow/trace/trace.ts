@@ -20,16 +20,8 @@ type Tensors<A extends readonly unknown[]> = { readonly [K in keyof A]: WithLeav
  * @throws UNSUPPORTED naming scope, operation and line where the function does what no graph can: reading a value that
  *   depends on its inputs, values made in JavaScript that differ from call to call, a new variable in each call
  */
-export function trace<const A extends readonly unknown[], O>(
-  fn: (...args: Tensors<A>) => O,
-  example: A,
-  options?: TraceOptions,
-): Promise<TracedFunction<A, O>>;
-export function trace<S, O>(
-  fn: (input: WithLeaves<S, Tensor>) => O,
-  example: S,
-  options?: TraceOptions,
-): Promise<TracedFunction<readonly [S], O>>;
+export function trace<const A extends readonly unknown[], O>(fn: (...args: Tensors<A>) => O, example: A, options?: TraceOptions): Promise<TracedFunction<A, O>>;
+export function trace<S, O>(fn: (input: WithLeaves<S, Tensor>) => O, example: S, options?: TraceOptions): Promise<TracedFunction<readonly [S], O>>;
 export async function trace(fn: (...args: never[]) => unknown, example: unknown, options?: TraceOptions): Promise<unknown> {
   const name = options?.name ?? (fn.name || 'function');
   const resolved = resolveTraceOptions(options, `trace ${name}`);
@@ -69,7 +61,10 @@ function assignVariables(tf: Tfjs, { variables }: Tracer, values: Readonly<Recor
   const chosen = Object.entries(values).map(([name, value]) => {
     const variable = variableOf(variables, name);
     if (variable.dtype !== value.dtype || String(variable.shape) !== String(value.shape))
-      throw new MillraceError('SHAPE_MISMATCH', `variable '${name}' is ${variable.dtype} [${String(variable.shape)}], got ${value.dtype} [${String(value.shape)}]`);
+      throw new MillraceError(
+        'SHAPE_MISMATCH',
+        `variable '${name}' is ${variable.dtype} [${String(variable.shape)}], got ${value.dtype} [${String(value.shape)}]`,
+      );
     return { variable, value };
   });
   for (const { variable, value } of chosen) {
@@ -82,6 +77,9 @@ function assignVariables(tf: Tfjs, { variables }: Tracer, values: Readonly<Recor
 function variableOf(variables: readonly Variable[], name: string): Variable {
   const found = variables.find((variable) => variable.name === name);
   if (found === undefined)
-    throw new MillraceError('SHAPE_MISMATCH', `the function uses no variable '${name}'; it uses ${variables.map((variable) => variable.name).join(', ') || 'none'}`);
+    throw new MillraceError(
+      'SHAPE_MISMATCH',
+      `the function uses no variable '${name}'; it uses ${variables.map((variable) => variable.name).join(', ') || 'none'}`,
+    );
   return found;
 }

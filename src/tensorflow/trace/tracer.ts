@@ -146,6 +146,7 @@ export class Tracer {
     const { batch } = this.#options;
     const chosen = leaves.map(({ name, leaf }) => {
       const hasRows = typeof leaf === 'object' && leaf.shape.length > 0;
+      if (this.#definition.isFixed?.(name) === true) return false;
       return batch === 'leading' ? hasRows : batch !== 'none' && batch.includes(name);
     });
     const shaped = leaves.filter((_, i) => chosen[i]) as readonly NamedLeaf<TensorValue>[];

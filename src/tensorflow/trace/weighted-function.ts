@@ -109,7 +109,12 @@ function traceNamed({ name, tf, variables, inputs, fn }: WeightedFunctionOptions
   return { traced, names };
 }
 
-function check({ name, outputNames }: WeightedFunctionOptions, { sample, isRandom, outputs }: TracedProgram, run: PreparedRun, weights: readonly TensorValue[]): void {
+function check(
+  { name, outputNames }: WeightedFunctionOptions,
+  { sample, isRandom, outputs }: TracedProgram,
+  run: PreparedRun,
+  weights: readonly TensorValue[],
+): void {
   if (isRandom) return;
   checkSample(name, outputNames, sample.results, run.runSync([...sample.feeds, ...weights]).slice(0, outputs.length));
 }

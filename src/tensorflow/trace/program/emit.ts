@@ -53,7 +53,11 @@ function nodeName({ scope, op }: ProgramNode): string {
 }
 
 /** A variable of a graph: its handle and the node that reads it. */
-export function addVariable(graph: GraphDefBuilder, name: string, { sharedName, dtype, shape }: VariableNode): { readonly handle: string; readonly read: string } {
+export function addVariable(
+  graph: GraphDefBuilder,
+  name: string,
+  { sharedName, dtype, shape }: VariableNode,
+): { readonly handle: string; readonly read: string } {
   const type = attr.type(dtype);
   const handle = graph.add({
     name: graph.uniqueName(name),

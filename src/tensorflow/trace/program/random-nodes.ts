@@ -18,7 +18,11 @@ export interface RandomPlace {
  * Random numbers drawn anew in each call. With a seed, the caller's or the trace's, the sequence of calls is the same in
  * each session; TensorFlow draws, so the numbers are not those that tfjs draws from that seed.
  */
-export function addRandom(builder: ProgramBuilder, general: Extract<GeneralStep, { kind: 'random' }>, { shape, outputShape, seed, position }: RandomPlace): Value {
+export function addRandom(
+  builder: ProgramBuilder,
+  general: Extract<GeneralStep, { kind: 'random' }>,
+  { shape, outputShape, seed, position }: RandomPlace,
+): Value {
   const { distribution, offset, scale } = general;
   const { scope } = general.step;
   const [first, second] = seedsOf(general.seed, seed, position);

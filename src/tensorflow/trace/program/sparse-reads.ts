@@ -16,7 +16,9 @@ export function gatherInPlace(program: Program, isVariable: (leaf: number) => bo
   }
   for (const { inputs, op, attrs } of program.nodes) if (op === 'GatherV2' && !isRowGather(inputs, attrs)) whole.add(inputs[0]!.node);
   for (const { node } of program.outputs) whole.add(node);
-  const inPlace = new Set(program.nodes.filter(({ op, leaf }, i) => op === leafOps.read && isVariable(leaf) && !whole.has(program.nodes[i]!)).map(({ leaf }) => leaf));
+  const inPlace = new Set(
+    program.nodes.filter(({ op, leaf }, i) => op === leafOps.read && isVariable(leaf) && !whole.has(program.nodes[i]!)).map(({ leaf }) => leaf),
+  );
   if (inPlace.size === 0) return program;
   return rewrite(program, [
     ({ op, inputs, attrs, scope, outputs }, builder) => {
@@ -33,4 +35,3 @@ function isRowGather(inputs: readonly Value[], attrs: ProgramNode['attrs']): boo
   const batchDims = attrs['batch_dims']?.value;
   return axis === 0 && (batchDims === undefined || (batchDims.$case === 'i' && batchDims.value === 0n));
 }
-

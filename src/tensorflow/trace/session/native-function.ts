@@ -42,4 +42,3 @@ export function loadFunction(session: NativeSession, { program, inputs, variable
 export function prepareFunction(session: NativeSession, { feeds, fetches, targets }: FunctionNames): PreparedRun {
   return session.prepare(feeds, fetches, targets);
 }
-

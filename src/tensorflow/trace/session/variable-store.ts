@@ -97,7 +97,12 @@ export class VariableStore {
   /** All of these values at once, blocking; what JavaScript assigned is brought in first. */
   read(variables: readonly Variable[]): TensorValue[] {
     this.pushSync();
-    return this.session.prepare([], variables.map((variable) => `${this.bound(variable).sharedName}/read`)).runSync([]);
+    return this.session
+      .prepare(
+        [],
+        variables.map((variable) => `${this.bound(variable).sharedName}/read`),
+      )
+      .runSync([]);
   }
 
   /** Gives the store up; after its last user's call variables are ordinary ones again, with the session's values. */
@@ -165,5 +170,10 @@ function addSlot(graph: GraphDefBuilder, name: string, { dtype, shape, fill }: S
   const value = graph.constant(`${name}/fill`, { dtype, shape: [], data: dtype === 'int32' ? Int32Array.of(fill) : Float32Array.of(fill) });
   const dims = graph.constant(`${name}/shape`, { dtype: 'int32', shape: [shape.length], data: Int32Array.from(shape) });
   const filled = graph.add({ name: `${name}/filled`, op: 'Fill', inputs: [dims, value], attrs: { T: attr.type(dtype), index_type: attr.type('int32') } });
-  graph.add({ name: `${name}/initialise`, op: 'AssignVariableOp', inputs: [name, filled], attrs: { dtype: attr.type(dtype), validate_shape: attr.bool(false) } });
+  graph.add({
+    name: `${name}/initialise`,
+    op: 'AssignVariableOp',
+    inputs: [name, filled],
+    attrs: { dtype: attr.type(dtype), validate_shape: attr.bool(false) },
+  });
 }

@@ -29,7 +29,11 @@ export const biases: Rule = (node, builder) => {
   const { dtype, shape } = node.outputs[0]!;
   if (dtype !== 'float32' || shape === undefined) return undefined;
   const [a, b] = node.inputs as [Value, Value];
-  for (const [x, bias] of [[a, b], [b, a]] as const) { // prettier-ignore
+  for (const [x, bias] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    // prettier-ignore
     const biasShape = specOf(bias).shape;
     const inner = product(x);
     const innerShape = inner === undefined ? undefined : specOf(inner).shape;
@@ -70,7 +74,5 @@ export const biasGradients: Rule = ({ op, inputs, attrs, outputs, scope }, build
   if (dtype !== 'float32' || shape === undefined || shape.length < 2 || keepsDims || list === undefined) return undefined;
   const wanted = shape.slice(0, -1).map((_, axis) => axis);
   if (String([...list].sort((p, q) => p - q)) !== String(wanted)) return undefined;
-  return [
-    builder.value({ op: 'BiasAddGrad', inputs: [x], attrs: { T: attr.type(dtype), data_format: attr.string('NHWC') }, scope, outputs: [outputs[0]!] }),
-  ];
+  return [builder.value({ op: 'BiasAddGrad', inputs: [x], attrs: { T: attr.type(dtype), data_format: attr.string('NHWC') }, scope, outputs: [outputs[0]!] })];
 };
