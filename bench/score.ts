@@ -79,7 +79,7 @@ async function streamScore(model: Model<unknown, unknown, unknown>, weights: Wei
   const versions = { open: () => Promise.resolve({ latest: () => Promise.resolve(version), onVersion: () => undefined, close: () => Promise.resolve() }) };
   const added = model.outputs;
   const options = scoreOptions.parse({ batch: { maxSize: size } });
-  const subtask = new ScoreSubtask({ definition: modelScorer(model, versions), options, added, schema: { ...demoLikeSchema, ...added } });
+  const subtask = new ScoreSubtask({ definition: modelScorer(model, versions, 'traced'), options, added, schema: { ...demoLikeSchema, ...added } });
   let emitted = 0;
   const output: Output = {
     emit: (batch) => {

@@ -1,5 +1,5 @@
 import type { RecordBatch } from '../memory/batch.js';
-import type { ModelPredictor, TrainableModel } from '../tensorflow/model/index.js';
+import type { Execution, ModelPredictor, TrainableModel } from '../tensorflow/model/index.js';
 import type { ModelFeed, ModelFeedFactory, ModelVersion } from '../tensorflow/predictor.js';
 import type { Scored, Scorer, ScorerContext, ScorerDefinition, Values } from './scorer.js';
 
@@ -7,20 +7,24 @@ import type { Scored, Scorer, ScorerContext, ScorerDefinition, Values } from './
 const firstVersionDeadlineMs = 120_000;
 
 /** A model that trains in the same job: its versions arrive while it is scored with. */
-export function modelScorer(definition: TrainableModel, versions: ModelFeedFactory): ScorerDefinition {
+export function modelScorer(definition: TrainableModel, versions: ModelFeedFactory, execution: Execution): ScorerDefinition {
   return {
     title: `model ${definition.name}`,
     outputs: definition.outputs,
     problems: (schema) => definition.problems(schema, false),
-    open: (context) => openModelScorer(definition, versions, context),
+    open: (context) => openModelScorer(definition, versions, { ...context, execution }),
   };
 }
 
-async function openModelScorer(definition: TrainableModel, versions: ModelFeedFactory, context: ScorerContext): Promise<Scorer> {
+async function openModelScorer(
+  definition: TrainableModel,
+  versions: ModelFeedFactory,
+  { execution, ...context }: ScorerContext & { readonly execution: Execution },
+): Promise<Scorer> {
   const feed = await versions.open(context);
   try {
     const first = await feed.latest(firstVersionDeadlineMs);
-    const opened = await definition.openPredictor(context.log);
+    const opened = await definition.openPredictor({ execution, log: context.log });
     const scorer = new ModelScorer(definition, opened, { feed, context });
     try {
       await scorer.serve(first);

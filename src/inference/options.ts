@@ -11,6 +11,11 @@ export interface ScoreOptions extends OperatorOptions {
   };
   /** True: rows leave in the order in which they came. False: batches leave as they are ready, but never cross a watermark. Default true. */
   readonly ordered?: boolean;
+  /**
+   * For a model that trains in the same job: 'traced' (default) runs it as a native graph, 'eager' on tfjs, which blocks the
+   * thread during a call. SavedModels always run natively.
+   */
+  readonly execution?: 'traced' | 'eager';
   /** Calls of the model at once. Default 4. */
   readonly maxInFlight?: number;
   /** Outputs to add. Default: all. */
@@ -25,6 +30,7 @@ export const scoreOptions = z.strictObject({
   ...operatorFields,
   batch: z.strictObject({ maxSize: z.number().int().min(1).max(1_000_000).default(256), maxDelayMs: durationMs.default(5) }).prefault({}),
   ordered: z.boolean().default(true),
+  execution: z.enum(['traced', 'eager']).default('traced'),
   maxInFlight: z.number().int().min(1).max(64).default(4),
   outputs: z.array(z.string()).min(1).optional(),
   modelVersion: z.boolean().default(false),

@@ -47,7 +47,7 @@ DataStream.prototype.score = function score<R>(
   const report = (problem: string): void => {
     builder.problem(name, problem);
   };
-  const definition = define(model, report);
+  const definition = define(model, resolved, report);
   for (const problem of definition.problems(this.schema)) report(`${definition.title}: ${problem}`);
   const added = addedColumns(definition, resolved, report);
   const schema = { ...this.schema, ...added, ...(resolved.modelVersion ? { [versionColumn]: versionField } : {}) };
@@ -71,9 +71,15 @@ DataStream.prototype.score = function score<R>(
 };
 
 /** A model that cannot be read is a problem of the graph; what stands in for it is never opened. */
-function define(model: TrainedModel<unknown, unknown, unknown> | SavedModelReference, report: (problem: string) => void): ScorerDefinition {
+function define(
+  model: TrainedModel<unknown, unknown, unknown> | SavedModelReference,
+  { execution }: ResolvedScoreOptions,
+  report: (problem: string) => void,
+): ScorerDefinition {
+  if ('savedModel' in model && execution === 'eager')
+    report(`SavedModel ${model.savedModel}: execution 'eager' is for models that train in the same job; leave it out`);
   try {
-    return 'savedModel' in model ? savedModelScorer(model) : modelScorer(model.definition, model.versions);
+    return 'savedModel' in model ? savedModelScorer(model) : modelScorer(model.definition, model.versions, execution);
   } catch (thrown) {
     const error = MillraceError.from(thrown, 'MODEL_INVALID');
     report(error.message);

@@ -66,7 +66,7 @@ export class ParameterClient {
   constructor(options: ParameterClientOptions, connect: (shard: number, events: ShardLinkEvents) => ShardLink) {
     this.#options = options;
     for (const { name, shape } of options.variables) {
-      this.#weights[name] = { dtype: 'float32', shape, data: new Float32Array(elementCount(shape)) };
+      this.#weights[name] = { dtype: 'float32', shape, data: sharedFloats(elementCount(shape)) };
     }
     for (let shard = 0; shard < options.shards; shard++) {
       const link = connect(shard, { message: (message) => this.#receive(shard, message), lost: (error) => this.#fail(error) });
@@ -277,4 +277,9 @@ function settle(rounds: Map<number, Round>, key: number, shard: number): void {
   if (round === undefined || !round.left.delete(shard) || round.left.size > 0) return;
   rounds.delete(key);
   round.done.resolve();
+}
+
+/** Shared memory begins at an aligned address, so that native code can read the weights in place. */
+function sharedFloats(length: number): Float32Array {
+  return new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
 }

@@ -21,6 +21,11 @@ export interface TrainOptions<R, T extends string = string> {
   readonly maxPredictionDelay?: Duration;
   /** A record that the model cannot read: 'deadLetter' (default) sends it to `training.deadLetters`, 'fail' ends the job with RECORD_MALFORMED. */
   readonly onBadRecord?: 'deadLetter' | 'fail';
+  /**
+   * 'traced' (default): a step is one asynchronous call of a native graph, or eager tfjs, with a warning, for a model that
+   * cannot be traced. 'eager': tfjs, which blocks the worker's thread during a step.
+   */
+  readonly execution?: 'traced' | 'eager';
   /** Seed of the initial weights. Default 1. */
   readonly seed?: number;
   /** A new version of the model every so many updates. Default 100. */
@@ -51,6 +56,7 @@ export const trainOptions = z
       .optional(),
     onBadRecord: z.enum(['deadLetter', 'fail']).default('deadLetter'),
     maxPredictionDelay: durationMs.default(1_000),
+    execution: z.enum(['traced', 'eager']).default('traced'),
     seed: z.int().min(0).default(1),
     publishEverySteps: z.int().min(1).default(100),
     publishEvery: durationMs.default(0),

@@ -71,6 +71,7 @@ function trainOn(
   const entryOptions = {
     cluster: name,
     seed: resolved.seed,
+    execution: resolved.execution,
     mode: resolved.mode,
     isDelayed: resolved.labelKnownAt !== undefined,
     parameterServers: resolved.parameterServers,

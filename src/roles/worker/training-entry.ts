@@ -18,7 +18,7 @@ import { ModelPublisher } from './model-publisher.js';
  */
 export function trainingEntry(model: TrainableModel, options: TrainingEntryOptions): NodeEntry {
   return async (ctx) => {
-    const session = await model.openTraining({ seed: options.seed });
+    const session = await model.openTraining({ seed: options.seed, execution: options.execution, log: ctx.log });
     try {
       const parameters = await ctx.parameters.open(session.variables, () => session.weights(), model.optimizer);
       const worker = new TrainingWorker(ctx, model, session, parameters, options);

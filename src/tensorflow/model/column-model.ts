@@ -1,4 +1,5 @@
-import type { Logger } from '../../core/logger.js';
+import { isMillraceError } from '../../core/errors.js';
+import { silentLogger } from '../../core/logger.js';
 import type { RecordBatch } from '../../memory/batch.js';
 import type { Schema } from '../../memory/schema.js';
 import { loadEager } from './load-eager.js';
@@ -10,7 +11,7 @@ import type { Network, NetworkFactory } from './network.js';
 import { seededRandom, withRandom } from './random.js';
 import { EagerSession } from './eager-session.js';
 import { openModelPredictor } from './model-predictor.js';
-import type { ModelPredictor, OptimizerSpec, TrainableModel, TrainingSession, TrainingSessionOptions } from './trainable.js';
+import type { ExecutionOptions, ModelPredictor, OptimizerSpec, TrainableModel, TrainingSession, TrainingSessionOptions } from './trainable.js';
 
 export interface ColumnModelOptions extends ColumnNeeds {
   readonly name: string;
@@ -62,14 +63,35 @@ export class ColumnModel implements TrainableModel {
     return encoded;
   }
 
-  async openTraining({ seed }: TrainingSessionOptions): Promise<TrainingSession> {
+  async openTraining({ seed, execution = 'traced', log = silentLogger }: TrainingSessionOptions): Promise<TrainingSession> {
     const tf = await loadEager();
     const random = seededRandom(seed);
-    return new EagerSession({ tf, model: this, network: await this.openNetwork(random), random });
+    const network = await this.openNetwork(random);
+    if (execution === 'traced') {
+      // Only now: importing a model definition loads no native code.
+      const { TracedSession } = await import('./traced-session.js');
+      try {
+        return new TracedSession({ tf, model: this, network, seed });
+      } catch (thrown) {
+        if (!isMillraceError(thrown) || thrown.code !== 'UNSUPPORTED') throw thrown;
+        log.warn(`model ${this.name} is trained by eager tfjs, which blocks its thread: ${thrown.message}`);
+      }
+    }
+    return new EagerSession({ tf, model: this, network, random });
   }
 
-  openPredictor(log?: Logger): Promise<ModelPredictor> {
-    return openModelPredictor(this, log);
+  openPredictor(options?: ExecutionOptions): Promise<ModelPredictor> {
+    return openModelPredictor(this, options);
+  }
+
+  /** What the loss gets: [batch, values] by label. */
+  get labelSpecs(): readonly TensorSpec[] {
+    const { labels, integerLabels } = this.#options;
+    return Object.entries(labels).map(([name, { dtype, size = 1 }]) => ({
+      name,
+      dtype: integerLabels && dtype !== 'vector' ? 'int32' : 'float32',
+      shape: [-1, dtype === 'vector' ? size : 1],
+    }));
   }
 
   /** The network on this thread's tfjs. Only what the factory does before its first await is seeded. */

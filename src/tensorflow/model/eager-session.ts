@@ -1,15 +1,13 @@
-import { isMillraceError, MillraceError } from '../../core/errors.js';
+import { MillraceError } from '../../core/errors.js';
 import type { RecordBatch } from '../../memory/batch.js';
 import type { TensorValue } from '../tensor-value.js';
-import type { AssignablePredictor } from './native-forward.js';
 import type { ColumnModel } from './column-model.js';
 import type { Network, NetworkVariable } from './network.js';
-import { createOptimizer } from './optimizers.js';
 import { withRandom } from './random.js';
 import { promised } from './promised.js';
 import { predictionValue, readValue, toTensors } from './tensors.js';
-import type { NamedTensors, Optimizer, Tensor, Tfjs } from './tfjs-types.js';
-import type { GradientResult, StepResult, TrainingSession, VariableSpec } from './trainable.js';
+import type { NamedTensors, Tensor, Tfjs } from './tfjs-types.js';
+import type { GradientResult, TrainingSession, VariableSpec } from './trainable.js';
 
 export interface EagerSessionOptions {
   readonly tf: Tfjs;
@@ -28,12 +26,7 @@ interface Pass {
   readonly gradients: Record<string, Tensor>;
 }
 
-/**
- * Training on eager tfjs, predicting on a native session: the forward pass is traced at the first prediction, and stays on
- * eager tfjs where it cannot be.
- *
- * When a promise settles nothing looks at the batch's memory any more.
- */
+/** A model on eager tfjs. Calls block the thread; when a promise settles nothing looks at the batch's memory any more. */
 export class EagerSession implements TrainingSession {
   readonly variables: readonly VariableSpec[];
   readonly #tf: Tfjs;
@@ -42,21 +35,13 @@ export class EagerSession implements TrainingSession {
   readonly #random: () => number;
   readonly #moving: readonly NetworkVariable[];
   readonly #byTfName: ReadonlyMap<string, string>;
-  #optimizer: Optimizer | undefined;
-  #forward: Promise<AssignablePredictor | undefined> | undefined;
-  /** True where the native forward pass has older weights than the network. */
-  #isForwardStale = false;
 
   constructor({ tf, model, network, random }: EagerSessionOptions) {
     this.#tf = tf;
     this.#model = model;
     this.#network = network;
     this.#random = random;
-    this.variables = network.variables.map(({ name, variable, trainable }) => {
-      if (variable.dtype !== 'float32')
-        throw new MillraceError('UNSUPPORTED', `model ${model.name}: variable ${name} is ${variable.dtype}; only float32 variables can be trained`);
-      return { name, shape: variable.shape, dtype: 'float32', trainable };
-    });
+    this.variables = variableSpecs(model.name, network);
     this.#moving = network.variables.filter(({ trainable }) => !trainable);
     this.#byTfName = new Map(network.variables.map(({ name, variable }) => [variable.name, name]));
   }
@@ -67,45 +52,20 @@ export class EagerSession implements TrainingSession {
 
   setWeights(weights: Values): void {
     assignWeights(this.#tf, this.#network.variables, weights, this.#model.name);
-    this.#isForwardStale = true;
   }
 
   gradients(batch: RecordBatch): Promise<GradientResult> {
     return promised(() => this.#gradients(batch));
   }
 
-  trainStep(batch: RecordBatch): Promise<StepResult> {
-    return promised(() => this.#trainStep(batch));
+  predict(batch: RecordBatch): Promise<Values> {
+    return promised(() => this.#predict(batch));
   }
 
-  async predict(batch: RecordBatch): Promise<Values> {
-    this.#forward ??= this.#openForward();
-    const forward = await this.#forward;
-    if (forward === undefined) return this.#predict(batch);
-    if (this.#isForwardStale) {
-      this.#isForwardStale = false;
-      await forward.setWeights(this.weights());
-    }
-    return forward.predictor.run(this.#model.encodeFeatures(batch));
-  }
-
-  async close(): Promise<void> {
-    this.#optimizer?.dispose();
-    this.#network.dispose();
-    const forward = await this.#forward?.catch(() => undefined);
-    await forward?.predictor.close();
-  }
-
-  async #openForward(): Promise<AssignablePredictor | undefined> {
-    // Only now: a session that never predicts traces nothing.
-    const { openNativeForward } = await import('./native-forward.js');
-    try {
-      this.#isForwardStale = false;
-      return openNativeForward(this.#tf, this.#network, this.#model);
-    } catch (thrown) {
-      if (isMillraceError(thrown) && thrown.code === 'UNSUPPORTED') return undefined;
-      throw thrown;
-    }
+  close(): Promise<void> {
+    return promised(() => {
+      this.#network.dispose();
+    });
   }
 
   #gradients(batch: RecordBatch): GradientResult {
@@ -124,16 +84,6 @@ export class EagerSession implements TrainingSession {
       });
       this.#tf.dispose(before);
     }
-  }
-
-  #trainStep(batch: RecordBatch): StepResult {
-    this.#optimizer ??= createOptimizer(this.#tf, this.#model.optimizer);
-    const { loss, predictions, gradients } = this.#pass(batch);
-    // Declared as variables by name, but gradients by name are meant.
-    this.#optimizer.applyGradients(gradients);
-    this.#tf.dispose(gradients);
-    this.#isForwardStale = true;
-    return { loss, predictions };
   }
 
   #predict(batch: RecordBatch): Values {
@@ -169,24 +119,37 @@ export class EagerSession implements TrainingSession {
   }
 }
 
+/** @throws UNSUPPORTED for variables other than float32 */
+export function variableSpecs(model: string, { variables }: Network): VariableSpec[] {
+  return variables.map(({ name, variable, trainable }) => {
+    if (variable.dtype !== 'float32')
+      throw new MillraceError('UNSUPPORTED', `model ${model}: variable ${name} is ${variable.dtype}; only float32 variables can be trained`);
+    return { name, shape: variable.shape, dtype: 'float32', trainable };
+  });
+}
+
 /** Copies weights into variables. @throws SHAPE_MISMATCH before any of them changed */
 export function assignWeights(tf: Tfjs, variables: readonly NetworkVariable[], weights: Values, model: string): void {
-  const chosen = Object.entries(weights).map(([name, value]) => {
-    const found = variables.find((each) => each.name === name);
-    if (found === undefined)
-      throw new MillraceError('SHAPE_MISMATCH', `model ${model} has no variable '${name}'; it has ${variables.map((each) => each.name).join(', ')}`);
-    if (String(found.variable.shape) !== String(value.shape) || value.dtype !== 'float32') {
-      throw new MillraceError(
-        'SHAPE_MISMATCH',
-        `model ${model}: variable '${name}' is float32 [${String(found.variable.shape)}], got ${value.dtype} [${String(value.shape)}]`,
-      );
-    }
-    return { variable: found.variable, value };
-  });
+  checkWeights(variables, weights, model);
+  const chosen = Object.entries(weights).map(([name, value]) => ({ variable: variables.find((each) => each.name === name)!.variable, value }));
   for (const { variable, value } of chosen) {
     // tfjs uploads lazily and would see later changes of the caller's memory: it gets a copy.
     const tensor = tf.tensor(Float32Array.from(value.data as Float32Array), [...value.shape], 'float32');
     variable.assign(tensor);
     tensor.dispose();
+  }
+}
+
+/** @throws SHAPE_MISMATCH for a weight that is none of the variables', or of another shape */
+export function checkWeights(variables: readonly NetworkVariable[], weights: Values, model: string): void {
+  for (const [name, value] of Object.entries(weights)) {
+    const found = variables.find((each) => each.name === name);
+    if (found === undefined)
+      throw new MillraceError('SHAPE_MISMATCH', `model ${model} has no variable '${name}'; it has ${variables.map((each) => each.name).join(', ')}`);
+    if (String(found.variable.shape) === String(value.shape) && value.dtype === 'float32') continue;
+    throw new MillraceError(
+      'SHAPE_MISMATCH',
+      `model ${model}: variable '${name}' is float32 [${String(found.variable.shape)}], got ${value.dtype} [${String(value.shape)}]`,
+    );
   }
 }

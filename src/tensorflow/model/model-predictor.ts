@@ -9,7 +9,7 @@ import type { Network } from './network.js';
 import { promised } from './promised.js';
 import { seededRandom } from './random.js';
 import { predictionValue, toTensors } from './tensors.js';
-import type { ModelPredictor } from './trainable.js';
+import type { ExecutionOptions, ModelPredictor } from './trainable.js';
 import type { Tfjs } from './tfjs-types.js';
 
 type Values = Readonly<Record<string, TensorValue>>;
@@ -18,10 +18,10 @@ type Values = Readonly<Record<string, TensorValue>>;
  * A model's forward pass behind the Predictor port: traced into a native graph, or on eager tfjs, with a warning, where it
  * cannot be traced.
  */
-export async function openModelPredictor(model: ColumnModel, log: Logger = silentLogger): Promise<ModelPredictor> {
+export async function openModelPredictor(model: ColumnModel, { execution = 'traced', log = silentLogger }: ExecutionOptions = {}): Promise<ModelPredictor> {
   const tf = await loadEager();
   const network = await model.openNetwork(seededRandom(0));
-  const opened = await openTraced(tf, model, network, log);
+  const opened = execution === 'traced' ? await openTraced(tf, model, network, log) : eagerPredictor(tf, model, network);
   return { predictor: opened.predictor, feeds: (batch) => model.encodeFeatures(batch), setWeights: (weights) => opened.setWeights(weights) };
 }
 

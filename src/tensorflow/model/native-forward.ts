@@ -1,7 +1,7 @@
 import { MillraceError } from '../../core/errors.js';
 import type { Predictor } from '../predictor.js';
 import type { Signature, TensorValue } from '../tensor-value.js';
-import { openWeightedFunction } from '../trace/weighted-function.js';
+import { openWeightedFunction, type WeightedFunctionOptions } from '../trace/weighted-function.js';
 import type { Network } from './network.js';
 import { exampleFeed } from './example-feed.js';
 import type { Tensor, Tfjs } from './tfjs-types.js';
@@ -21,22 +21,9 @@ export interface AssignablePredictor {
  *
  * @throws UNSUPPORTED naming the scope and operation that no graph can follow
  */
-export function openNativeForward(
-  tf: Tfjs,
-  network: Network,
-  { name, signature }: { readonly name: string; readonly signature: Signature },
-): AssignablePredictor {
-  const opened = openWeightedFunction({
-    name: `model ${name}`,
-    tf,
-    outputNames: signature.outputs.map((output) => output.name),
-    variables: network.variables,
-    inputs: signature.inputs.map((spec) => ({ name: spec.name, example: exampleFeed(spec), isBatched: true })),
-    fn: (tensors) => {
-      const made = network.forward(Object.fromEntries(signature.inputs.map(({ name }, i) => [name, tensors[i]!])), false);
-      return signature.outputs.map(({ name: output, shape }) => tf.reshape(made[output] as Tensor, shape as number[]));
-    },
-  });
+export function openNativeForward(tf: Tfjs, network: Network, model: Named): AssignablePredictor {
+  const { signature } = model;
+  const opened = openWeightedFunction(forwardFunction(tf, network, model));
   const gate = new VersionGate();
   const run = async (feeds: Values): Promise<Values> => {
     const made = await opened.run(inOrder(feeds, signature));
@@ -45,6 +32,26 @@ export function openNativeForward(
   return {
     predictor: { signature, run: (feeds) => gate.read(() => run(feeds)), close: () => opened.close() },
     setWeights: (weights) => gate.write(() => opened.assign(weights)),
+  };
+}
+
+interface Named {
+  readonly name: string;
+  readonly signature: Signature;
+}
+
+/** A network's forward pass with the shapes of a signature, ready to be traced. */
+export function forwardFunction(tf: Tfjs, network: Network, { name, signature }: Named): WeightedFunctionOptions {
+  return {
+    name: `model ${name}`,
+    tf,
+    variables: network.variables,
+    inputs: signature.inputs.map((spec) => ({ name: spec.name, example: exampleFeed(spec), isBatched: true })),
+    outputNames: signature.outputs.map((output) => output.name),
+    fn: (tensors) => {
+      const made = network.forward(Object.fromEntries(signature.inputs.map((input, i) => [input.name, tensors[i]!])), false);
+      return signature.outputs.map(({ name: output, shape }) => tf.reshape(made[output] as Tensor, shape as number[]));
+    },
   };
 }
 

@@ -23,18 +23,27 @@ export interface TrainableModel {
   problems(schema: Schema | undefined, withLabels: boolean): readonly string[];
   /** Rows that the model cannot read: a null or non-finite value where none may be, a category out of range. */
   badRows(batch: RecordBatch, withLabels: boolean): readonly BadRow[];
-  /** Opens tfjs (and, for prediction, a native session) on the calling thread. @throws SETUP_NEEDED */
+  /** Opens tfjs and native sessions on the calling thread. @throws SETUP_NEEDED */
   openTraining(options: TrainingSessionOptions): Promise<TrainingSession>;
-  /**
-   * The forward pass over rows, on a native session; weights can be replaced between calls.
-   *
-   * @param log told once where the model cannot be traced into a graph and is scored by eager tfjs instead
-   */
-  openPredictor(log?: Logger): Promise<ModelPredictor>;
+  /** The forward pass over rows; weights can be replaced between calls. */
+  openPredictor(options?: ExecutionOptions): Promise<ModelPredictor>;
 }
 
-export interface TrainingSessionOptions {
-  /** Seed of the initial weights: equal seeds give equal weights. */
+/**
+ * Where a model runs. 'traced': as a native graph, asynchronously, or on eager tfjs, with one warning that says why, where it
+ * cannot be traced. 'eager': on tfjs, which blocks its thread for the length of a call.
+ */
+export type Execution = 'traced' | 'eager';
+
+export interface ExecutionOptions {
+  /** Default 'traced'. */
+  readonly execution?: Execution;
+  /** Told once where a model cannot be traced. */
+  readonly log?: Logger;
+}
+
+export interface TrainingSessionOptions extends ExecutionOptions {
+  /** Seed of the initial weights and of dropout: equal seeds give equal weights. */
   readonly seed: number;
 }
 
@@ -43,12 +52,15 @@ export interface TrainingSession {
   readonly variables: readonly VariableSpec[];
   /** A copy, by variable name. */
   weights(): Readonly<Record<string, TensorValue>>;
-  /** Copies in; names and shapes must match. @throws SHAPE_MISMATCH */
+  /**
+   * Replaces weights; names and shapes must match. The session goes on reading these arrays, so change them between calls
+   * only: in shared memory that is 64-byte aligned they are fed without a copy.
+   *
+   * @throws SHAPE_MISMATCH before any of them changed
+   */
   setWeights(weights: Readonly<Record<string, TensorValue>>): void;
   /** Forward and backward pass over the batch; changes nothing. Gradients are means over the batch, as the loss is. */
   gradients(batch: RecordBatch): Promise<GradientResult>;
-  /** The same, then one step of the model's own optimizer on this copy: training without parameter servers. */
-  trainStep(batch: RecordBatch): Promise<StepResult>;
   /** Forward pass only, by a native session where the model can be traced: one column per output name, [batch] or [batch, size]. */
   predict(batch: RecordBatch): Promise<Readonly<Record<string, TensorValue>>>;
   close(): Promise<void>;
@@ -61,13 +73,10 @@ export interface VariableSpec {
   readonly trainable: boolean;
 }
 
-export interface StepResult {
+export interface GradientResult {
   readonly loss: number;
   /** Forward pass of this very step, before it learned. */
   readonly predictions: Readonly<Record<string, TensorValue>>;
-}
-
-export interface GradientResult extends StepResult {
   /** By variable name, float32, same shapes; absent for a variable that the loss does not depend on. */
   readonly gradients: Readonly<Record<string, TensorValue>>;
   /**

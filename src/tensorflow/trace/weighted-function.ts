@@ -22,6 +22,8 @@ export interface WeightedFunctionOptions {
   readonly inputs: readonly ProgramInput[];
   readonly outputNames: readonly string[];
   readonly fn: (inputs: readonly Tensor[]) => readonly Tensor[];
+  /** Seed of random operations; undefined: another sequence in each session. */
+  readonly seed?: number;
 }
 
 export interface WeightedFunction {
@@ -47,12 +49,13 @@ export function openWeightedFunction(options: WeightedFunctionOptions): Weighted
       [],
       variables.map(({ sharedName }) => `${sharedName}/assign`),
     );
-    assigning.runSync((traced.variables as readonly Variable[]).map(fromTfjs));
+    if (variables.length > 0) assigning.runSync((traced.variables as readonly Variable[]).map(fromTfjs));
     check(options, traced, run, []);
     return {
       run: (inputs) => run.run(inputs),
       assign: async (weights) => {
-        await assigning.run(inOrder(weights, names, options));
+        const values = inOrder(weights, names, options);
+        if (values.length > 0) await assigning.run(values);
       },
       close: () => session.close(),
     };
@@ -99,8 +102,8 @@ export function openPureFunction(options: WeightedFunctionOptions): PureFunction
   }
 }
 
-function traceNamed({ name, tf, variables, inputs, fn }: WeightedFunctionOptions): { readonly traced: TracedProgram; readonly names: readonly string[] } {
-  const traced = traceProgram({ tf, fn, inputs, seed: undefined });
+function traceNamed({ name, tf, variables, inputs, fn, seed }: WeightedFunctionOptions): { readonly traced: TracedProgram; readonly names: readonly string[] } {
+  const traced = traceProgram({ tf, fn, inputs, seed });
   const names = traced.variables.map((variable) => {
     const known = variables.find((each) => each.variable === variable);
     if (known !== undefined && !isSlot(variable)) return known.name;

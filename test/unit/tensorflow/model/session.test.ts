@@ -18,6 +18,7 @@ import {
   type TrainingSession,
 } from '../../../../src/tensorflow/model/index.js';
 import type { TensorValue } from '../../../../src/tensorflow/tensor-value.js';
+import { learner } from './learner.js';
 import { rowsBatch } from './rows.js';
 
 const schema = { hour: t.int32(), origin: t.string(), distance: t.float32(), late: t.bool() };
@@ -97,7 +98,7 @@ describe('a training session', () => {
   it('hands out the predictions of the step before it learned', async () => {
     const session = await model.openTraining({ seed: 4 });
     const before = await session.predict(batch);
-    const step = await session.trainStep(batch);
+    const step = await learner(session, model)(batch);
     const after = await session.predict(batch);
     assertClose(step.predictions, before);
     assert.notDeepEqual(after, before);
@@ -128,17 +129,19 @@ describe('a training session', () => {
       optimizer: sgd(0.1),
     });
     const session = await untraceable.openTraining({ seed: 1 });
+    const learn = learner(session, untraceable);
     assertClose(await session.predict(batch), (await session.gradients(batch)).predictions, 0);
-    await session.trainStep(batch);
+    await learn(batch);
     assertClose(await session.predict(batch), (await session.gradients(batch)).predictions, 0);
     await session.close();
   });
 
   it('learns: the loss falls', async () => {
     const session = await model.openTraining({ seed: 5 });
-    const first = (await session.trainStep(batch)).loss;
+    const learn = learner(session, model);
+    const first = (await learn(batch)).loss;
     let last = first;
-    for (let i = 0; i < 200; i++) last = (await session.trainStep(batch)).loss;
+    for (let i = 0; i < 200; i++) last = (await learn(batch)).loss;
     assert.ok(last < first / 2, `${first} -> ${last}`);
     await session.close();
   });
@@ -146,10 +149,11 @@ describe('a training session', () => {
   it('keeps no tensors over 1000 steps', async () => {
     const tf = await loadTfjs();
     const session = await model.openTraining({ seed: 6 });
-    await session.trainStep(batch);
+    const learn = learner(session, model);
+    await learn(batch);
     const before = tf.memory().numTensors;
     for (let i = 0; i < 500; i++) {
-      await session.trainStep(batch);
+      await learn(batch);
       await session.gradients(batch);
     }
     await session.predict(batch);
@@ -162,7 +166,8 @@ describe('a training session', () => {
     const tf = await loadTfjs();
     const before = tf.memory().numTensors;
     const session = await model.openTraining({ seed: 6 });
-    await session.trainStep(batch);
+    const learn = learner(session, model);
+    await learn(batch);
     await session.close();
     assert.equal(tf.memory().numTensors, before);
   });
@@ -177,6 +182,7 @@ describe('a training session', () => {
     });
     const tf = await loadTfjs();
     const session = await normalized.openTraining({ seed: 1 });
+    const learn = learner(session, normalized);
     await session.gradients(batch);
     const tensors = tf.memory().numTensors;
     const fixed = session.variables.filter(({ trainable }) => !trainable).map(({ name }) => name);
@@ -187,7 +193,7 @@ describe('a training session', () => {
     assert.ok(!fixed.some((name) => name in gradients));
     assert.notDeepEqual(assigned?.[fixed[0] as string], before[fixed[0] as string]);
     assert.deepEqual(session.weights(), before);
-    await session.trainStep(batch);
+    await learn(batch);
     assert.notDeepEqual(session.weights()[fixed[0] as string], before[fixed[0] as string]);
     const trained = tf.memory().numTensors;
     for (let i = 0; i < 50; i++) await session.gradients(batch);
@@ -326,6 +332,7 @@ describe('other ways to a model', () => {
       optimizer: sgd(0.1),
     });
     const session = await linear.openTraining({ seed: 1 });
+    const learn = learner(session, linear);
     assert.deepEqual(
       session.variables.map(({ name, shape }) => [name, shape]),
       [
@@ -334,9 +341,9 @@ describe('other ways to a model', () => {
       ],
     );
     assert.ok((await gradientError(session)) < 1e-3);
-    const first = (await session.trainStep(batch)).loss;
-    for (let i = 0; i < 50; i++) await session.trainStep(batch);
-    assert.ok((await session.trainStep(batch)).loss < first);
+    const first = (await learn(batch)).loss;
+    for (let i = 0; i < 50; i++) await learn(batch);
+    assert.ok((await learn(batch)).loss < first);
     await session.close();
   });
 });

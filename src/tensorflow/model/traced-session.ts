@@ -1,0 +1,144 @@
+import type { RecordBatch } from '../../memory/batch.js';
+import { openPureFunction, type PureFunction } from '../trace/weighted-function.js';
+import type { TensorSpec, TensorValue } from '../tensor-value.js';
+import type { ColumnModel } from './column-model.js';
+import { checkWeights, variableSpecs } from './eager-session.js';
+import { exampleFeed } from './example-feed.js';
+import { forwardFunction } from './native-forward.js';
+import type { Network, NetworkVariable } from './network.js';
+import { readValue } from './tensors.js';
+import type { NamedTensors, Tensor, Tfjs } from './tfjs-types.js';
+import type { GradientResult, TrainingSession, VariableSpec } from './trainable.js';
+
+type Values = Readonly<Record<string, TensorValue>>;
+
+export interface TracedSessionOptions {
+  readonly tf: Tfjs;
+  readonly model: ColumnModel;
+  readonly network: Network;
+  readonly seed: number;
+}
+
+/**
+ * A model as two native graphs, of its gradients and of its forward pass, each one asynchronous call. They take the weights
+ * with each call; tfjs is only used to trace them.
+ */
+export class TracedSession implements TrainingSession {
+  readonly variables: readonly VariableSpec[];
+  readonly #options: TracedSessionOptions;
+  readonly #gradients: PureFunction;
+  readonly #gradientNames: readonly string[];
+  /** Traced at the first prediction: most workers make none beside their steps. */
+  #forward: PureFunction | undefined;
+  #weights: Values;
+
+  /** @throws UNSUPPORTED naming the scope and operation that no graph can follow */
+  constructor(options: TracedSessionOptions) {
+    const { model, network } = options;
+    this.#options = options;
+    this.variables = variableSpecs(model.name, network);
+    this.#weights = weightsOf(network);
+    const { opened, gradientNames } = openGradients(options);
+    this.#gradients = opened;
+    this.#gradientNames = gradientNames;
+  }
+
+  weights(): Values {
+    return Object.fromEntries(Object.entries(this.#weights).map(([name, value]) => [name, { ...value, data: (value.data as Float32Array).slice() }]));
+  }
+
+  setWeights(weights: Values): void {
+    checkWeights(this.#options.network.variables, weights, this.#options.model.name);
+    this.#weights = { ...this.#weights, ...weights };
+  }
+
+  async gradients(batch: RecordBatch): Promise<GradientResult> {
+    const { model } = this.#options;
+    const made = await this.#gradients.run([...this.#features(batch), ...Object.values(model.encodeLabels(batch))], this.#weights);
+    const outputs = Object.keys(model.outputs);
+    const named = (names: readonly string[], from: number): Record<string, TensorValue> => Object.fromEntries(names.map((name, i) => [name, made[from + i]!]));
+    const { assignedNames } = this.#gradients;
+    const result = {
+      loss: (made[0]!.data as Float32Array)[0]!,
+      predictions: named(outputs, 1),
+      gradients: named(this.#gradientNames, 1 + outputs.length),
+    };
+    return assignedNames.length === 0 ? result : { ...result, assigned: named(assignedNames, 1 + outputs.length + this.#gradientNames.length) };
+  }
+
+  async predict(batch: RecordBatch): Promise<Values> {
+    const { tf, model, network } = this.#options;
+    this.#forward ??= openPureFunction(forwardFunction(tf, network, model));
+    const made = await this.#forward.run(this.#features(batch), this.#weights);
+    return Object.fromEntries(model.signature.outputs.map(({ name }, i) => [name, made[i]!]));
+  }
+
+  async close(): Promise<void> {
+    this.#options.network.dispose();
+    await this.#gradients.close();
+    await this.#forward?.close();
+  }
+
+  #features(batch: RecordBatch): TensorValue[] {
+    const { model } = this.#options;
+    const encoded = model.encodeFeatures(batch);
+    return model.signature.inputs.map(({ name }) => encoded[name]!);
+  }
+}
+
+function openGradients({ tf, model, network, seed }: TracedSessionOptions): { readonly opened: PureFunction; readonly gradientNames: readonly string[] } {
+  const trainable = network.variables.filter((each) => each.trainable);
+  let gradientNames: readonly string[] = [];
+  const { inputs, outputs } = model.signature;
+  const { labelSpecs } = model;
+  const opened = openPureFunction({
+    name: `model ${model.name}`,
+    tf,
+    seed,
+    variables: network.variables,
+    inputs: [...inputs, ...labelSpecs].map((spec) => ({ name: spec.name, example: exampleFeed(spec), isBatched: true })),
+    outputNames: ['loss', ...outputs.map(({ name }) => name)],
+    fn: (tensors) => {
+      const features = named(inputs, tensors);
+      const labels = named(labelSpecs, tensors.slice(inputs.length));
+      const { loss, predictions, gradients } = pass(tf, network, trainable, { features, labels, outputs });
+      const found = trainable.filter(({ variable }) => gradients[variable.name] !== undefined);
+      gradientNames = found.map(({ name }) => name);
+      return [loss, ...predictions, ...found.map(({ variable }) => gradients[variable.name]!)];
+    },
+  });
+  return { opened, gradientNames };
+}
+
+interface PassInputs {
+  readonly features: NamedTensors;
+  readonly labels: NamedTensors;
+  readonly outputs: readonly TensorSpec[];
+}
+
+function pass(tf: Tfjs, network: Network, trainable: readonly NetworkVariable[], { features, labels, outputs }: PassInputs) {
+  let kept: readonly Tensor[] = [];
+  const { value, grads } = tf.variableGrads(
+    () => {
+      const made = network.forward(features, true);
+      // The tape's scope disposes what its function does not return.
+      kept = outputs.map(({ name, shape }) => tf.keep(tf.reshape(made[name]!, shape as number[])));
+      return network.loss(made, labels).asScalar();
+    },
+    trainable.map(({ variable }) => variable),
+  );
+  const predictions = kept.map((tensor) => {
+    const own = tensor.clone();
+    tensor.dispose();
+    return own;
+  });
+  return { loss: value, predictions, gradients: grads as NamedTensors };
+}
+
+function named(specs: readonly TensorSpec[], tensors: readonly Tensor[]): NamedTensors {
+  return Object.fromEntries(specs.map(({ name }, i) => [name, tensors[i]!]));
+}
+
+function weightsOf({ variables }: Network): Values {
+  return Object.fromEntries(variables.map(({ name, variable }) => [name, readValue(variable)]));
+}
