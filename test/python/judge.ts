@@ -93,8 +93,45 @@ export function writeJudgeCases(python: string): { readonly folder: string; read
 export function readJudgeCases(folder: string): readonly JudgeCase[] {
   type Encoded = Omit<JudgeCase, 'feeds' | 'expected'> & Record<'feeds' | 'expected', Record<string, EncodedTensor>>;
   const encoded = JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8')) as Encoded[];
-  const decodeAll = (tensors: Record<string, EncodedTensor>) => Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, decode(tensor)]));
-  return encoded.map((one) => ({ ...one, feeds: decodeAll(one.feeds), expected: decodeAll(one.expected) }));
+  return encoded.map((one) => ({ ...one, feeds: mapValues(one.feeds, decode), expected: mapValues(one.expected, decode) }));
+}
+
+export interface ModelRequest {
+  readonly dir: string;
+  readonly signature: string;
+  /** tf.saved_model.load, or a TFSMLayer. */
+  readonly via: 'load' | 'layer';
+  readonly feeds: Readonly<Record<string, TensorValue>>;
+}
+
+export interface ModelAnswer {
+  readonly outputs: Readonly<Record<string, TensorValue>>;
+  /** Names of what Python sees as the model's variables, sorted; empty for a layer. */
+  readonly variables: readonly string[];
+}
+
+/** Has Python load all models at once and run each. */
+export function runModels(python: string, requests: readonly ModelRequest[]): readonly ModelAnswer[] {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-judge-'));
+  try {
+    const file = join(folder, 'requests.json');
+    const encoded = requests.map(({ dir, signature, via, feeds }) => ({ dir, signature, via, feeds: mapValues(feeds, encode) }));
+    writeFileSync(file, JSON.stringify(encoded));
+    const answers = JSON.parse(runPython(python, 'run_models.py', [file])) as { outputs: Record<string, EncodedTensor>; variables: string[] }[];
+    return answers.map(({ outputs, variables }) => ({ outputs: mapValues(outputs, decode), variables }));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function mapValues<A, B>(record: Readonly<Record<string, A>>, change: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
+}
+
+function encode({ dtype, shape, data }: TensorValue): EncodedTensor {
+  if (dtype === 'string') return { dtype, shape, data: (data as readonly (Uint8Array | string)[]).map((text) => Buffer.from(text).toString('base64')) };
+  const { buffer, byteOffset, byteLength } = data as Float32Array;
+  return { dtype, shape, data: Buffer.from(buffer, byteOffset, byteLength).toString('base64') };
 }
 
 function decode({ dtype, shape, data }: EncodedTensor): TensorValue {
