@@ -5,6 +5,7 @@ export * from './library/index.js';
 export * from './saved-model/index.js';
 export * from './native/index.js';
 export * from './export/index.js';
+export * from './import/index.js';
 export * from './trace/index.js';
 export * from './compile/index.js';
 export * from './model/index.js';

@@ -66,7 +66,7 @@ export function runPython(python: string, script: string, args: readonly string[
   return execFileSync(python, [join(repository, 'test', 'python', script), ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 300_000 });
 }
 
-interface EncodedTensor {
+export interface EncodedTensor {
   readonly dtype: TensorDtype;
   readonly shape: readonly number[];
   readonly data: string | readonly string[];
@@ -93,7 +93,7 @@ export function writeJudgeCases(python: string): { readonly folder: string; read
 export function readJudgeCases(folder: string): readonly JudgeCase[] {
   type Encoded = Omit<JudgeCase, 'feeds' | 'expected'> & Record<'feeds' | 'expected', Record<string, EncodedTensor>>;
   const encoded = JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8')) as Encoded[];
-  return encoded.map((one) => ({ ...one, feeds: mapValues(one.feeds, decode), expected: mapValues(one.expected, decode) }));
+  return encoded.map((one) => ({ ...one, feeds: mapValues(one.feeds, decodeTensor), expected: mapValues(one.expected, decodeTensor) }));
 }
 
 export interface ModelRequest {
@@ -118,7 +118,7 @@ export function runModels(python: string, requests: readonly ModelRequest[]): re
     const encoded = requests.map(({ dir, signature, via, feeds }) => ({ dir, signature, via, feeds: mapValues(feeds, encode) }));
     writeFileSync(file, JSON.stringify(encoded));
     const answers = JSON.parse(runPython(python, 'run_models.py', [file])) as { outputs: Record<string, EncodedTensor>; variables: string[] }[];
-    return answers.map(({ outputs, variables }) => ({ outputs: mapValues(outputs, decode), variables }));
+    return answers.map(({ outputs, variables }) => ({ outputs: mapValues(outputs, decodeTensor), variables }));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -134,7 +134,7 @@ function encode({ dtype, shape, data }: TensorValue): EncodedTensor {
   return { dtype, shape, data: Buffer.from(buffer, byteOffset, byteLength).toString('base64') };
 }
 
-function decode({ dtype, shape, data }: EncodedTensor): TensorValue {
+export function decodeTensor({ dtype, shape, data }: EncodedTensor): TensorValue {
   if (dtype === 'string') return { dtype, shape, data: (data as readonly string[]).map((text) => Buffer.from(text, 'base64')) };
   const bytes = Buffer.from(data as string, 'base64');
   const copy = new Uint8Array(bytes).buffer;

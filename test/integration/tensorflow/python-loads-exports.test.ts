@@ -39,11 +39,15 @@ function assertAnswer({ outputs }: ModelAnswer, expected: Values, where: string)
     const actual = outputs[name] as TensorValue;
     assert.deepEqual([actual.dtype, actual.shape], [value.dtype, value.shape], `${where}, ${name}`);
     if (value.dtype !== 'float32') assert.deepEqual(actual.data, value.data, `${where}, ${name}`);
-    else
-      value.data.forEach((one, i) =>
-        assert.ok(Math.abs(Number(one) - Number(actual.data[i])) <= 1e-6, `${where}, ${name}[${i}]: ${one}, Python has ${actual.data[i]}`),
-      );
+    else assertClose(actual.data as Float32Array, value.data as Float32Array, `${where}, ${name}`);
   }
+}
+
+function assertClose(actual: Float32Array, expected: Float32Array, where: string): void {
+  expected.forEach((value, i) => {
+    const got = actual[i] as number;
+    assert.ok(Math.abs(value - got) <= 1e-6, `${where}[${i}]: ${value}, Python has ${got}`);
+  });
 }
 
 if ('skip' in judge) {
