@@ -6,6 +6,7 @@ export * from './saved-model/index.js';
 export * from './native/index.js';
 export * from './export/index.js';
 export * from './import/index.js';
+export * from './profile/index.js';
 export * from './trace/index.js';
 export * from './compile/index.js';
 export * from './model/index.js';
