@@ -33,6 +33,9 @@ export interface ImportedWeight {
  * `dense/kernel`, or the only variable whose path has these parts in this order, such as `model/dense/kernel`. Variables that
  * no weight asks for, such as an optimizer's, are left alone. All weights are set, or none.
  *
+ * Names, shapes and dtypes are checked; settings of layers are not, and some defaults differ: Keras's LSTM and GRU have
+ * `recurrentActivation: 'sigmoid'` (tfjs: hardSigmoid), and tfjs knows Keras's GRU only with `reset_after=False`.
+ *
  * @returns what was read, in the order of the model's weights
  * @throws MODEL_INVALID listing every weight for which nothing, or more than one thing, is stored, or whose shape or dtype
  *   differs; FILE_NOT_FOUND, FORMAT_INVALID, SETUP_NEEDED, TENSORFLOW

@@ -1,7 +1,7 @@
 import { MillraceError } from '../../core/index.js';
 import { describeSpec } from '../tensor-data.js';
 import { tensorDtypes, type TensorSpec } from '../tensor-value.js';
-import { dtypeNumber, shapeProto } from './attributes.js';
+import { attr, dtypeNumber, shapeProto } from './attributes.js';
 import { VariableDef, type CollectionDef, type GraphDef, type MetaGraphDef, type NodeDef, type SignatureDef, type TensorInfo } from './generated/tensorflow.js';
 import { neededNodes, producerOf } from './needed-nodes.js';
 import { saverNodes, type GraphVariable } from './saver-nodes.js';
@@ -36,7 +36,8 @@ const predictMethod = 'tensorflow/serving/predict';
  * @throws MODEL_INVALID listing all problems: names that are missing, taken or reserved, a signature that needs more inputs
  *   than it has, variables that nothing would restore
  */
-export function makeMetaGraph(contents: MetaGraphContents): MetaGraphDef {
+export function makeMetaGraph(given: MetaGraphContents): MetaGraphDef {
+  const contents = withOwnOutputs(given);
   const { graph, variables, signatures, tags, tensorflowVersion } = contents;
   const roots = [
     ...signatures.flatMap(({ inputs, outputs }) => [...inputs, ...outputs].map(({ tensor }) => producerOf(tensor))),
@@ -56,6 +57,34 @@ export function makeMetaGraph(contents: MetaGraphContents): MetaGraphDef {
   };
 }
 
+/** A session refuses to fetch what it is fed; so an output that is an input becomes an Identity of it. */
+function withOwnOutputs(contents: MetaGraphContents): MetaGraphContents {
+  const added = new Map<string, NodeDef>();
+  const taken = new Set(contents.graph.node.map(({ name }) => name));
+  const signatures = contents.signatures.map((signature): ExportedSignature => {
+    const fed = new Set(signature.inputs.map(({ tensor }) => tensorName(tensor)));
+    const outputs = signature.outputs.map((output): ExportedTensor => {
+      const input = tensorName(output.tensor);
+      if (!fed.has(input)) return output;
+      let name = added.get(input)?.name;
+      if (name === undefined) {
+        const prefix = `${producerOf(input)}/output`;
+        name = prefix;
+        for (let i = 1; taken.has(name); i++) name = `${prefix}_${i}`;
+        taken.add(name);
+        added.set(input, { name, op: 'Identity', input: [input], attr: { T: attr.type(output.dtype) }, device: '' });
+      }
+      return { ...output, tensor: name };
+    });
+    return { ...signature, outputs };
+  });
+  return { ...contents, signatures, graph: { ...contents.graph, node: [...contents.graph.node, ...added.values()] } };
+}
+
+function tensorName(tensor: string): string {
+  return /:\d+$/.test(tensor) ? tensor : `${tensor}:0`;
+}
+
 function variableCollections(variables: readonly VariableDef[]): Record<string, CollectionDef> {
   const collection = (part: readonly VariableDef[]): CollectionDef => ({
     kind: { $case: 'bytesList', value: { value: part.map((variable) => VariableDef.encode(variable).finish()) } },
@@ -67,8 +96,7 @@ function signatureDef({ inputs, outputs }: ExportedSignature): SignatureDef {
   const infos = (tensors: readonly ExportedTensor[]): Record<string, TensorInfo> =>
     Object.fromEntries(
       tensors.map(({ name, tensor, dtype, shape }) => {
-        const value = /:\d+$/.test(tensor) ? tensor : `${tensor}:0`;
-        return [name, { encoding: { $case: 'name', value }, dtype: tensorDtypes[dtype], tensorShape: shapeProto(shape) }];
+        return [name, { encoding: { $case: 'name', value: tensorName(tensor) }, dtype: tensorDtypes[dtype], tensorShape: shapeProto(shape) }];
       }),
     );
   return { inputs: infos(inputs), outputs: infos(outputs), methodName: predictMethod };

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { writeSavedModel, type TensorValue } from '../../../src/tensorflow/index.js';
+import { producerOf } from '../../../src/tensorflow/saved-model/needed-nodes.js';
 import { pythonJudge, runModels, type ModelAnswer, type ModelRequest } from '../../python/judge.js';
 import { denseModel, f32, i64, mixedModel, plainModel, text, type ExportedModel } from '../../unit/tensorflow/export/exported-models.js';
 
@@ -21,11 +22,10 @@ async function write(
   for (const { signature, feeds } of requests) {
     const found = contents.signatures.find(({ name }) => name === signature);
     assert.ok(found);
-    const results = await session.run(
-      Object.fromEntries(found.inputs.map(({ name, tensor }) => [tensor, feeds[name] as TensorValue])),
-      found.outputs.map(({ tensor }) => tensor),
-    );
-    expected.push(Object.fromEntries(found.outputs.map(({ name, tensor }) => [name, results[tensor] as TensorValue])));
+    const fed = Object.fromEntries(found.inputs.map(({ name, tensor }) => [producerOf(tensor), feeds[name] as TensorValue]));
+    const computed = found.outputs.map(({ tensor }) => tensor).filter((tensor) => !Object.hasOwn(fed, tensor));
+    const values = { ...fed, ...(await session.run(fed, computed)) };
+    expected.push(Object.fromEntries(found.outputs.map(({ name, tensor }) => [name, values[tensor] as TensorValue])));
   }
   await session.close();
   return requests.map((request, i) => ({ ...request, dir, expected: expected[i] as Values }));

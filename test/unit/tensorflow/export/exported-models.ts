@@ -53,7 +53,7 @@ export function denseModel(kernel = [10, 1], bias = -3): ExportedModel {
  *
  *     serving_default: word string [batch], id int64 [batch], x float32 [batch, 2]
  *                      -> greeting string [batch], far int64 [batch], scaled float32 [batch, 2]
- *     negate:          id int64 [batch] -> id int64 [batch], offset int64 []
+ *     negate:          id int64 [batch] -> id int64 [batch], same int64 [batch] (the input), offset int64 []
  */
 export function mixedModel(): ExportedModel {
   const graph = new ModelGraph();
@@ -83,6 +83,7 @@ export function mixedModel(): ExportedModel {
       inputs: [id],
       outputs: [
         { name: 'id', tensor: 'negated', dtype: 'int64', shape: [-1] },
+        { name: 'same', tensor: 'id', dtype: 'int64', shape: [-1] },
         { name: 'offset', tensor: 'offset/read', dtype: 'int64', shape: [] },
       ],
     },

@@ -65,7 +65,11 @@ test('strings, int64 and several signatures over the same variables', async () =
     far: i64([2], -1n - 2n ** 40n, 5n - 2n ** 40n),
     scaled: f32([2, 2], 0.5, -4, 1.5, -8),
   });
-  assert.deepEqual(await predict(dir, { id: i64([1], 7n) }, 'negate'), { id: i64([1], -7n), offset: i64([], -(2n ** 40n)) });
+  assert.deepEqual(await predict(dir, { id: i64([1], 7n) }, 'negate'), {
+    id: i64([1], -7n),
+    same: i64([1], 7n),
+    offset: i64([], -(2n ** 40n)),
+  });
 });
 
 test('a model without variables, and tags of one own', async () => {
