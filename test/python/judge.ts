@@ -66,7 +66,7 @@ export function runPython(python: string, script: string, args: readonly string[
   return execFileSync(python, [join(repository, 'test', 'python', script), ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 300_000 });
 }
 
-interface EncodedTensor {
+export interface EncodedTensor {
   readonly dtype: TensorDtype;
   readonly shape: readonly number[];
   readonly data: string | readonly string[];
@@ -93,11 +93,48 @@ export function writeJudgeCases(python: string): { readonly folder: string; read
 export function readJudgeCases(folder: string): readonly JudgeCase[] {
   type Encoded = Omit<JudgeCase, 'feeds' | 'expected'> & Record<'feeds' | 'expected', Record<string, EncodedTensor>>;
   const encoded = JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8')) as Encoded[];
-  const decodeAll = (tensors: Record<string, EncodedTensor>) => Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, decode(tensor)]));
-  return encoded.map((one) => ({ ...one, feeds: decodeAll(one.feeds), expected: decodeAll(one.expected) }));
+  return encoded.map((one) => ({ ...one, feeds: mapValues(one.feeds, decodeTensor), expected: mapValues(one.expected, decodeTensor) }));
 }
 
-function decode({ dtype, shape, data }: EncodedTensor): TensorValue {
+export interface ModelRequest {
+  readonly dir: string;
+  readonly signature: string;
+  /** tf.saved_model.load, or a TFSMLayer. */
+  readonly via: 'load' | 'layer';
+  readonly feeds: Readonly<Record<string, TensorValue>>;
+}
+
+export interface ModelAnswer {
+  readonly outputs: Readonly<Record<string, TensorValue>>;
+  /** Names of what Python sees as the model's variables, sorted; empty for a layer. */
+  readonly variables: readonly string[];
+}
+
+/** Has Python load all models at once and run each. */
+export function runModels(python: string, requests: readonly ModelRequest[]): readonly ModelAnswer[] {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-judge-'));
+  try {
+    const file = join(folder, 'requests.json');
+    const encoded = requests.map(({ dir, signature, via, feeds }) => ({ dir, signature, via, feeds: mapValues(feeds, encode) }));
+    writeFileSync(file, JSON.stringify(encoded));
+    const answers = JSON.parse(runPython(python, 'run_models.py', [file])) as { outputs: Record<string, EncodedTensor>; variables: string[] }[];
+    return answers.map(({ outputs, variables }) => ({ outputs: mapValues(outputs, decodeTensor), variables }));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function mapValues<A, B>(record: Readonly<Record<string, A>>, change: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
+}
+
+function encode({ dtype, shape, data }: TensorValue): EncodedTensor {
+  if (dtype === 'string') return { dtype, shape, data: (data as readonly (Uint8Array | string)[]).map((text) => Buffer.from(text).toString('base64')) };
+  const { buffer, byteOffset, byteLength } = data as Float32Array;
+  return { dtype, shape, data: Buffer.from(buffer, byteOffset, byteLength).toString('base64') };
+}
+
+export function decodeTensor({ dtype, shape, data }: EncodedTensor): TensorValue {
   if (dtype === 'string') return { dtype, shape, data: (data as readonly string[]).map((text) => Buffer.from(text, 'base64')) };
   const bytes = Buffer.from(data as string, 'base64');
   const copy = new Uint8Array(bytes).buffer;

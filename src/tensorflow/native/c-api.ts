@@ -17,7 +17,7 @@ export interface AsyncFunction<Arguments extends readonly unknown[], Result> {
 
 type RunArguments = [
   session: Pointer,
-  runOptions: null,
+  runOptions: Pointer | null,
   inputs: Memory,
   inputValues: Memory,
   inputCount: number,
@@ -26,7 +26,7 @@ type RunArguments = [
   outputCount: number,
   targets: Memory,
   targetCount: number,
-  runMetadata: null,
+  runMetadata: Pointer | null,
   status: Pointer,
 ];
 type LoadArguments = [
@@ -63,6 +63,8 @@ export interface CApi {
   readonly deleteSessionOptions: (options: Pointer) => void;
   readonly newGraph: () => Pointer;
   readonly deleteGraph: (graph: Pointer) => void;
+  /** An empty TF_Buffer, for what a call gives. */
+  readonly newBuffer: () => Pointer;
   readonly newBufferFromString: (bytes: Memory, count: number) => Pointer;
   readonly deleteBuffer: (buffer: Pointer) => void;
   readonly newImportGraphDefOptions: () => Pointer;
@@ -121,6 +123,7 @@ function declare(): CApi {
     deleteSessionOptions: fn(cc, 'void TF_DeleteSessionOptions(void* options)'),
     newGraph: fn(cc, 'void* TF_NewGraph()'),
     deleteGraph: fn(cc, 'void TF_DeleteGraph(void* graph)'),
+    newBuffer: fn(framework, 'void* TF_NewBuffer()'),
     newBufferFromString: fn(framework, 'void* TF_NewBufferFromString(const void* bytes, size_t len)'),
     deleteBuffer: fn(framework, 'void TF_DeleteBuffer(void* buffer)'),
     newImportGraphDefOptions: fn(cc, 'void* TF_NewImportGraphDefOptions()'),

@@ -3,6 +3,7 @@ import type { TensorValue } from '../tensor-value.js';
 import { cApi, type Pointer } from './c-api.js';
 import type { FeedSafety } from './feed-safety.js';
 import type { RunPlan } from './run-plan.js';
+import type { RunTrace } from './run-trace.js';
 import { canAlias, newTensor, readTensor } from './tensor-memory.js';
 
 /** The native memory of one run. It must be ended, and keeps the feeds alive until then. */
@@ -35,9 +36,13 @@ export class SessionCall {
     }
   }
 
-  arguments(status: Pointer): Parameters<ReturnType<typeof cApi>['run']> {
+  /** @param trace buffers for a run that is measured */
+  arguments(status: Pointer, trace?: RunTrace): Parameters<ReturnType<typeof cApi>['run']> {
     const { feeds, fetches, targets } = this.#plan;
-    return [this.#session, null, feeds, this.#inputs, this.#inputs.length, fetches, this.#outputs, this.#outputs.length, targets, targets.length, null, status];
+    const [options, metadata] = [trace?.options ?? null, trace?.metadata ?? null];
+    const inputs = this.#inputs;
+    const outputs = this.#outputs;
+    return [this.#session, options, feeds, inputs, inputs.length, fetches, outputs, outputs.length, targets, targets.length, metadata, status];
   }
 
   /** In the order of the plan's fetch names. */

@@ -17,7 +17,7 @@ export interface GraphNode {
 const nodeName = /^[A-Za-z0-9.>][A-Za-z0-9_.\\/>-]*$/;
 
 /** Protocol buffers end at 2 GiB; TensorFlow refuses larger graphs. */
-const maxGraphBytes = 2 ** 31 - 1;
+export const maxGraphBytes = 2 ** 31 - 1;
 
 /**
  * Writes a TensorFlow graph node by node.
@@ -66,10 +66,15 @@ export class GraphDefBuilder {
     return this.add({ name, op: 'NoOp', inputs: targets.map((target) => `^${target}`) });
   }
 
+  /** The nodes so far, unchecked: a part of a graph may read nodes of the rest. */
+  nodes(): NodeDef[] {
+    return [...this.#nodes.values()];
+  }
+
   /** The graph as a message, for writing it into a SavedModel. */
   toGraphDef(): GraphDef {
     this.#checkInputs();
-    return { node: [...this.#nodes.values()], library: undefined, versions: { producer: graphProducer, minConsumer: graphMinConsumer } };
+    return { node: this.nodes(), library: undefined, versions: { producer: graphProducer, minConsumer: graphMinConsumer } };
   }
 
   /** The bytes of the GraphDef. @throws MODEL_INVALID where a node's input does not exist or the graph exceeds 2 GiB */

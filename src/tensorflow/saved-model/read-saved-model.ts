@@ -5,8 +5,7 @@ import { fromSystemError, MillraceError } from '../../core/index.js';
 import { dtypeOf } from '../tensor-data.js';
 import type { Signature, TensorSpec } from '../tensor-value.js';
 import { SavedModel, SavedModelSummary, type GraphDef, type SavedModelSummary_MetaGraph, type TensorInfo } from './generated/tensorflow.js';
-
-const fileName = 'saved_model.pb';
+import { savedModelFile } from './layout.js';
 
 /** The signature that TensorFlow's loaders add; it names an operation, not something to score with. */
 const internalSignatures = new Set(['__saved_model_init_op', '__saved_model_train_op']);
@@ -22,10 +21,10 @@ export interface SavedModelIdentity {
 export async function savedModelIdentity(dir: string): Promise<SavedModelIdentity> {
   try {
     const real = await realpath(dir);
-    const file = await stat(join(real, fileName), { bigint: true });
+    const file = await stat(join(real, savedModelFile), { bigint: true });
     return { dir: real, file: `${file.dev}:${file.ino}:${file.size}:${file.mtimeNs}` };
   } catch (thrown) {
-    throw fromSystemError(thrown, 'SavedModel', join(dir, fileName));
+    throw fromSystemError(thrown, 'SavedModel', join(dir, savedModelFile));
   }
 }
 
@@ -49,7 +48,7 @@ export interface ReadSignatureOptions {
  *   inputs or outputs that are sparse, composite or of a dtype that does not leave graphs
  */
 export async function readSignature(dir: string, options: ReadSignatureOptions): Promise<BoundSignature> {
-  const path = join(dir, fileName);
+  const path = join(dir, savedModelFile);
   let bytes: Buffer;
   try {
     bytes = await readFile(path);
@@ -61,7 +60,7 @@ export async function readSignature(dir: string, options: ReadSignatureOptions):
 
 /** The same, blocking: for building a graph, which happens in one go. */
 export function readSignatureSync(dir: string, options: ReadSignatureOptions): BoundSignature {
-  const path = join(dir, fileName);
+  const path = join(dir, savedModelFile);
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
@@ -91,7 +90,7 @@ function signatureIn(bytes: Uint8Array, path: string, { tags, signature }: ReadS
 
 /** The graph of a SavedModel; large ones take as much memory as their constants. */
 export function readGraph(dir: string, tags: readonly string[]): GraphDef | undefined {
-  const path = join(dir, fileName);
+  const path = join(dir, savedModelFile);
   const metaGraphs = decodeAs(() => SavedModel.decode(readFileSync(path)).metaGraphs, path);
   return pick(metaGraphs, tags, path).graphDef;
 }

@@ -14,6 +14,8 @@ import { embeddedEngineOptions } from '../../../src/engines/embedded/options.js'
 import { scoreOptions } from '../../../src/inference/options.js';
 import { clusterOptions } from '../../../src/ml-framework/cluster/cluster-config.js';
 import { trainOptions } from '../../../src/ml-framework/training/train-options.js';
+import { importSavedModelOptions } from '../../../src/tensorflow/import/import-saved-model.js';
+import { readVariablesOptions } from '../../../src/tensorflow/import/read-variables.js';
 import { sourceOptions } from '../../../src/stream/environment.js';
 import { jobOptions } from '../../../src/stream/job.js';
 import { operatorOptions, userFunctionOptions } from '../../../src/stream/operator-options.js';
@@ -35,6 +37,8 @@ const sections: Readonly<Record<string, { readonly shape: Readonly<Record<string
   '`stream.score(model, options)`': scoreOptions,
   '`defineCluster(options)`': clusterOptions,
   '`createEmbeddedEngine(options)`': embeddedEngineOptions,
+  '`readVariables(dir, options)`': readVariablesOptions,
+  '`importSavedModel(dir, model, options)`': importSavedModelOptions,
 };
 
 const text = readFileSync(resolve(import.meta.dirname, '../../../../docs/options.md'), 'utf8');

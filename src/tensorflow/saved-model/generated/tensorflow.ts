@@ -178,11 +178,28 @@ export interface SaverDef {
 }
 
 export interface CollectionDef {
-  kind: { $case: "nodeList"; value: CollectionDef_NodeList } | undefined;
+  kind:
+    | { $case: "nodeList"; value: CollectionDef_NodeList }
+    | { $case: "bytesList"; value: CollectionDef_BytesList }
+    | undefined;
 }
 
 export interface CollectionDef_NodeList {
   value: string[];
+}
+
+export interface CollectionDef_BytesList {
+  value: Uint8Array[];
+}
+
+/** One entry of the collection "variables", by which Python finds the variables of a graph. */
+export interface VariableDef {
+  variableName: string;
+  initializerName: string;
+  snapshotName: string;
+  isResource: boolean;
+  initialValueName: string;
+  trainable: boolean;
 }
 
 export interface MetaGraphDef {
@@ -221,6 +238,86 @@ export interface SavedModelSummary_MetaGraph {
 export interface SavedModelSummary_MetaGraph_SignatureDefEntry {
   key: string;
   value: SignatureDef | undefined;
+}
+
+/** What a checkpoint of TensorFlow 2 says about the objects that hold its variables. */
+export interface TrackableObjectGraph {
+  nodes: TrackableObjectGraph_TrackableObject[];
+}
+
+export interface TrackableObjectGraph_TrackableObject {
+  children: TrackableObjectGraph_TrackableObject_ObjectReference[];
+  attributes: TrackableObjectGraph_TrackableObject_SerializedTensor[];
+  slotVariables: TrackableObjectGraph_TrackableObject_SlotVariableReference[];
+}
+
+export interface TrackableObjectGraph_TrackableObject_ObjectReference {
+  nodeId: number;
+  localName: string;
+}
+
+export interface TrackableObjectGraph_TrackableObject_SerializedTensor {
+  name: string;
+  fullName: string;
+  checkpointKey: string;
+}
+
+export interface TrackableObjectGraph_TrackableObject_SlotVariableReference {
+  originalVariableNodeId: number;
+  slotName: string;
+  slotVariableNodeId: number;
+}
+
+export interface RunOptions {
+  traceLevel: RunOptions_TraceLevel;
+}
+
+export enum RunOptions_TraceLevel {
+  NO_TRACE = 0,
+  SOFTWARE_TRACE = 1,
+  HARDWARE_TRACE = 2,
+  FULL_TRACE = 3,
+  UNRECOGNIZED = -1,
+}
+
+export interface NodeExecStats {
+  nodeName: string;
+  allStartMicros: bigint;
+  opStartRelMicros: bigint;
+  opEndRelMicros: bigint;
+  allEndRelMicros: bigint;
+  timelineLabel: string;
+  threadId: number;
+  opStartRelNanos: bigint;
+  opEndRelNanos: bigint;
+}
+
+export interface DeviceStepStats {
+  device: string;
+  nodeStats: NodeExecStats[];
+}
+
+export interface StepStats {
+  devStats: DeviceStepStats[];
+}
+
+export interface RunMetadata {
+  stepStats: StepStats | undefined;
+}
+
+export interface TaggedRunMetadata {
+  tag: string;
+  runMetadata: Uint8Array;
+}
+
+/** One record of an event file, which TensorBoard reads. */
+export interface Event {
+  wallTime: number;
+  step: bigint;
+  what: { $case: "fileVersion"; value: string } | { $case: "graphDef"; value: Uint8Array } | {
+    $case: "taggedRunMetadata";
+    value: TaggedRunMetadata;
+  } | undefined;
 }
 
 export interface ConfigProto {
@@ -2128,6 +2225,9 @@ export const CollectionDef: MessageFns<CollectionDef> = {
       case "nodeList":
         CollectionDef_NodeList.encode(message.kind.value, writer.uint32(10).fork()).join();
         break;
+      case "bytesList":
+        CollectionDef_BytesList.encode(message.kind.value, writer.uint32(18).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2151,6 +2251,14 @@ export const CollectionDef: MessageFns<CollectionDef> = {
             }
 
             message.kind = { $case: "nodeList", value: CollectionDef_NodeList.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = { $case: "bytesList", value: CollectionDef_BytesList.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -2197,6 +2305,160 @@ export const CollectionDef_NodeList: MessageFns<CollectionDef_NodeList> = {
             }
 
             message.value.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCollectionDef_BytesList(): CollectionDef_BytesList {
+  return { value: [] };
+}
+
+export const CollectionDef_BytesList: MessageFns<CollectionDef_BytesList> = {
+  encode(message: CollectionDef_BytesList, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.value) {
+      writer.uint32(10).bytes(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CollectionDef_BytesList {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCollectionDef_BytesList();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.value.push(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseVariableDef(): VariableDef {
+  return {
+    variableName: "",
+    initializerName: "",
+    snapshotName: "",
+    isResource: false,
+    initialValueName: "",
+    trainable: false,
+  };
+}
+
+export const VariableDef: MessageFns<VariableDef> = {
+  encode(message: VariableDef, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.variableName !== "") {
+      writer.uint32(10).string(message.variableName);
+    }
+    if (message.initializerName !== "") {
+      writer.uint32(18).string(message.initializerName);
+    }
+    if (message.snapshotName !== "") {
+      writer.uint32(26).string(message.snapshotName);
+    }
+    if (message.isResource !== false) {
+      writer.uint32(40).bool(message.isResource);
+    }
+    if (message.initialValueName !== "") {
+      writer.uint32(50).string(message.initialValueName);
+    }
+    if (message.trainable !== false) {
+      writer.uint32(56).bool(message.trainable);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VariableDef {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVariableDef();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.variableName = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.initializerName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.snapshotName = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.isResource = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.initialValueName = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.trainable = reader.bool();
             continue;
           }
         }
@@ -2648,6 +2910,844 @@ export const SavedModelSummary_MetaGraph_SignatureDefEntry: MessageFns<SavedMode
       }
     },
   };
+
+function createBaseTrackableObjectGraph(): TrackableObjectGraph {
+  return { nodes: [] };
+}
+
+export const TrackableObjectGraph: MessageFns<TrackableObjectGraph> = {
+  encode(message: TrackableObjectGraph, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.nodes) {
+      TrackableObjectGraph_TrackableObject.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrackableObjectGraph {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrackableObjectGraph();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nodes.push(TrackableObjectGraph_TrackableObject.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTrackableObjectGraph_TrackableObject(): TrackableObjectGraph_TrackableObject {
+  return { children: [], attributes: [], slotVariables: [] };
+}
+
+export const TrackableObjectGraph_TrackableObject: MessageFns<TrackableObjectGraph_TrackableObject> = {
+  encode(message: TrackableObjectGraph_TrackableObject, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.children) {
+      TrackableObjectGraph_TrackableObject_ObjectReference.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.attributes) {
+      TrackableObjectGraph_TrackableObject_SerializedTensor.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.slotVariables) {
+      TrackableObjectGraph_TrackableObject_SlotVariableReference.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrackableObjectGraph_TrackableObject {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrackableObjectGraph_TrackableObject();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.children.push(TrackableObjectGraph_TrackableObject_ObjectReference.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.attributes.push(
+              TrackableObjectGraph_TrackableObject_SerializedTensor.decode(reader, reader.uint32()),
+            );
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.slotVariables.push(
+              TrackableObjectGraph_TrackableObject_SlotVariableReference.decode(reader, reader.uint32()),
+            );
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTrackableObjectGraph_TrackableObject_ObjectReference(): TrackableObjectGraph_TrackableObject_ObjectReference {
+  return { nodeId: 0, localName: "" };
+}
+
+export const TrackableObjectGraph_TrackableObject_ObjectReference: MessageFns<
+  TrackableObjectGraph_TrackableObject_ObjectReference
+> = {
+  encode(
+    message: TrackableObjectGraph_TrackableObject_ObjectReference,
+    writer: BinaryWriter = new BinaryWriter(),
+  ): BinaryWriter {
+    if (message.nodeId !== 0) {
+      writer.uint32(8).int32(message.nodeId);
+    }
+    if (message.localName !== "") {
+      writer.uint32(18).string(message.localName);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrackableObjectGraph_TrackableObject_ObjectReference {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrackableObjectGraph_TrackableObject_ObjectReference();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodeId = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.localName = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTrackableObjectGraph_TrackableObject_SerializedTensor(): TrackableObjectGraph_TrackableObject_SerializedTensor {
+  return { name: "", fullName: "", checkpointKey: "" };
+}
+
+export const TrackableObjectGraph_TrackableObject_SerializedTensor: MessageFns<
+  TrackableObjectGraph_TrackableObject_SerializedTensor
+> = {
+  encode(
+    message: TrackableObjectGraph_TrackableObject_SerializedTensor,
+    writer: BinaryWriter = new BinaryWriter(),
+  ): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.fullName !== "") {
+      writer.uint32(18).string(message.fullName);
+    }
+    if (message.checkpointKey !== "") {
+      writer.uint32(26).string(message.checkpointKey);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrackableObjectGraph_TrackableObject_SerializedTensor {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrackableObjectGraph_TrackableObject_SerializedTensor();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.fullName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.checkpointKey = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTrackableObjectGraph_TrackableObject_SlotVariableReference(): TrackableObjectGraph_TrackableObject_SlotVariableReference {
+  return { originalVariableNodeId: 0, slotName: "", slotVariableNodeId: 0 };
+}
+
+export const TrackableObjectGraph_TrackableObject_SlotVariableReference: MessageFns<
+  TrackableObjectGraph_TrackableObject_SlotVariableReference
+> = {
+  encode(
+    message: TrackableObjectGraph_TrackableObject_SlotVariableReference,
+    writer: BinaryWriter = new BinaryWriter(),
+  ): BinaryWriter {
+    if (message.originalVariableNodeId !== 0) {
+      writer.uint32(8).int32(message.originalVariableNodeId);
+    }
+    if (message.slotName !== "") {
+      writer.uint32(18).string(message.slotName);
+    }
+    if (message.slotVariableNodeId !== 0) {
+      writer.uint32(24).int32(message.slotVariableNodeId);
+    }
+    return writer;
+  },
+
+  decode(
+    input: BinaryReader | Uint8Array,
+    length?: number,
+  ): TrackableObjectGraph_TrackableObject_SlotVariableReference {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrackableObjectGraph_TrackableObject_SlotVariableReference();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.originalVariableNodeId = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.slotName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.slotVariableNodeId = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRunOptions(): RunOptions {
+  return { traceLevel: 0 };
+}
+
+export const RunOptions: MessageFns<RunOptions> = {
+  encode(message: RunOptions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.traceLevel !== 0) {
+      writer.uint32(8).int32(message.traceLevel);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunOptions {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunOptions();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.traceLevel = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNodeExecStats(): NodeExecStats {
+  return {
+    nodeName: "",
+    allStartMicros: 0n,
+    opStartRelMicros: 0n,
+    opEndRelMicros: 0n,
+    allEndRelMicros: 0n,
+    timelineLabel: "",
+    threadId: 0,
+    opStartRelNanos: 0n,
+    opEndRelNanos: 0n,
+  };
+}
+
+export const NodeExecStats: MessageFns<NodeExecStats> = {
+  encode(message: NodeExecStats, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeName !== "") {
+      writer.uint32(10).string(message.nodeName);
+    }
+    if (message.allStartMicros !== 0n) {
+      if (BigInt.asIntN(64, message.allStartMicros) !== message.allStartMicros) {
+        throw new globalThis.Error("value provided for field message.allStartMicros of type int64 too large");
+      }
+      writer.uint32(16).int64(message.allStartMicros);
+    }
+    if (message.opStartRelMicros !== 0n) {
+      if (BigInt.asIntN(64, message.opStartRelMicros) !== message.opStartRelMicros) {
+        throw new globalThis.Error("value provided for field message.opStartRelMicros of type int64 too large");
+      }
+      writer.uint32(24).int64(message.opStartRelMicros);
+    }
+    if (message.opEndRelMicros !== 0n) {
+      if (BigInt.asIntN(64, message.opEndRelMicros) !== message.opEndRelMicros) {
+        throw new globalThis.Error("value provided for field message.opEndRelMicros of type int64 too large");
+      }
+      writer.uint32(32).int64(message.opEndRelMicros);
+    }
+    if (message.allEndRelMicros !== 0n) {
+      if (BigInt.asIntN(64, message.allEndRelMicros) !== message.allEndRelMicros) {
+        throw new globalThis.Error("value provided for field message.allEndRelMicros of type int64 too large");
+      }
+      writer.uint32(40).int64(message.allEndRelMicros);
+    }
+    if (message.timelineLabel !== "") {
+      writer.uint32(66).string(message.timelineLabel);
+    }
+    if (message.threadId !== 0) {
+      writer.uint32(80).uint32(message.threadId);
+    }
+    if (message.opStartRelNanos !== 0n) {
+      if (BigInt.asIntN(64, message.opStartRelNanos) !== message.opStartRelNanos) {
+        throw new globalThis.Error("value provided for field message.opStartRelNanos of type int64 too large");
+      }
+      writer.uint32(112).int64(message.opStartRelNanos);
+    }
+    if (message.opEndRelNanos !== 0n) {
+      if (BigInt.asIntN(64, message.opEndRelNanos) !== message.opEndRelNanos) {
+        throw new globalThis.Error("value provided for field message.opEndRelNanos of type int64 too large");
+      }
+      writer.uint32(120).int64(message.opEndRelNanos);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeExecStats {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeExecStats();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nodeName = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.allStartMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.opStartRelMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.opEndRelMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.allEndRelMicros = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.timelineLabel = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.threadId = reader.uint32();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.opStartRelNanos = reader.int64() as bigint;
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.opEndRelNanos = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeviceStepStats(): DeviceStepStats {
+  return { device: "", nodeStats: [] };
+}
+
+export const DeviceStepStats: MessageFns<DeviceStepStats> = {
+  encode(message: DeviceStepStats, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.device !== "") {
+      writer.uint32(10).string(message.device);
+    }
+    for (const v of message.nodeStats) {
+      NodeExecStats.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeviceStepStats {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeviceStepStats();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.device = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nodeStats.push(NodeExecStats.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStepStats(): StepStats {
+  return { devStats: [] };
+}
+
+export const StepStats: MessageFns<StepStats> = {
+  encode(message: StepStats, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.devStats) {
+      DeviceStepStats.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StepStats {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStepStats();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.devStats.push(DeviceStepStats.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRunMetadata(): RunMetadata {
+  return { stepStats: undefined };
+}
+
+export const RunMetadata: MessageFns<RunMetadata> = {
+  encode(message: RunMetadata, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.stepStats !== undefined) {
+      StepStats.encode(message.stepStats, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunMetadata {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunMetadata();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.stepStats = StepStats.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTaggedRunMetadata(): TaggedRunMetadata {
+  return { tag: "", runMetadata: new Uint8Array(0) };
+}
+
+export const TaggedRunMetadata: MessageFns<TaggedRunMetadata> = {
+  encode(message: TaggedRunMetadata, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tag !== "") {
+      writer.uint32(10).string(message.tag);
+    }
+    if (message.runMetadata.length !== 0) {
+      writer.uint32(18).bytes(message.runMetadata);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaggedRunMetadata {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaggedRunMetadata();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tag = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.runMetadata = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseEvent(): Event {
+  return { wallTime: 0, step: 0n, what: undefined };
+}
+
+export const Event: MessageFns<Event> = {
+  encode(message: Event, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.wallTime !== 0) {
+      writer.uint32(9).double(message.wallTime);
+    }
+    if (message.step !== 0n) {
+      if (BigInt.asIntN(64, message.step) !== message.step) {
+        throw new globalThis.Error("value provided for field message.step of type int64 too large");
+      }
+      writer.uint32(16).int64(message.step);
+    }
+    switch (message.what?.$case) {
+      case "fileVersion":
+        writer.uint32(26).string(message.what.value);
+        break;
+      case "graphDef":
+        writer.uint32(34).bytes(message.what.value);
+        break;
+      case "taggedRunMetadata":
+        TaggedRunMetadata.encode(message.what.value, writer.uint32(66).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Event {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.wallTime = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.step = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.what = { $case: "fileVersion", value: reader.string() };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.what = { $case: "graphDef", value: reader.bytes() };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.what = { $case: "taggedRunMetadata", value: TaggedRunMetadata.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
 
 function createBaseConfigProto(): ConfigProto {
   return { intraOpParallelismThreads: 0, interOpParallelismThreads: 0, usePerSessionThreads: false };

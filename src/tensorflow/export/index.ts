@@ -1,0 +1,3 @@
+export { saveVariables, type SessionVariable } from './save-variables.js';
+export { writeSavedModel, type ExportedVariable, type SavedModelContents } from './write-saved-model.js';
+export type { ExportedSignature, ExportedTensor } from '../saved-model/meta-graph.js';

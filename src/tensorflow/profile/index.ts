@@ -1,0 +1,2 @@
+export { formatLayerProfile, layerProfile, type LayerTime } from './layer-profile.js';
+export { writeEventFile, type EventFileContents } from './event-file.js';
