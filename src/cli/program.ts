@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { encodeError, errorCodes, MillraceError } from '../core/index.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addExplainCommand } from './commands/explain.js';
+import { addExportCommand } from './commands/export.js';
 import { addJobCommands } from './commands/jobs.js';
 import { addLogsCommand } from './commands/logs.js';
 import { addRunCommand } from './commands/run.js';
@@ -26,6 +27,7 @@ export function createProgram(io: CommandIo): Command {
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) });
   addRunCommand(program, io);
   addExplainCommand(program, io);
+  addExportCommand(program, io);
   addJobCommands(program, io);
   addLogsCommand(program, io);
   addDoctorCommand(program, io);

@@ -1,7 +1,7 @@
 import type { Schema } from '../memory/schema.js';
 import { DataStream } from '../stream/data-stream.js';
 import type { StreamEnvironment } from '../stream/environment.js';
-import type { Exchange } from '../stream/graph.js';
+import type { Exchange, OperatorTrace } from '../stream/graph.js';
 import type { OptimizerSpec } from '../tensorflow/model/trainable.js';
 import type { ClusterConfig } from './cluster/cluster-config.js';
 import { clusterPlan, type ClusterPlan } from './cluster/cluster-plan.js';
@@ -52,6 +52,8 @@ export interface RoleOptions<In, Out> {
   readonly maxParallelism?: number;
   /** More for explain. */
   readonly notes?: readonly string[];
+  /** Looks into the model that the nodes run, for `explain --trace`. */
+  readonly trace?: () => Promise<OperatorTrace>;
 }
 
 /**
@@ -87,6 +89,7 @@ export function addRole<In = Record<string, unknown>, Out = Record<string, unkno
       ...(input === undefined ? { boundedness: 'bounded' as const } : {}),
       role,
       notes: [`cluster ${cluster.name}`, ...notes],
+      trace: options.trace,
       create: () => (input === undefined ? new NodeSource(runtime) : new NodeSubtask(runtime)),
     },
     input === undefined ? [] : [{ from: input.node, exchange, tag: input.tag }],

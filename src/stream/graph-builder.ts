@@ -45,6 +45,7 @@ export class GraphBuilder {
       role: spec.role,
       notes: spec.notes ?? [],
       copies: spec.copies ?? [],
+      trace: spec.trace,
       create: spec.create,
     });
     inputs.forEach((input, index) => {

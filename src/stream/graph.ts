@@ -52,8 +52,22 @@ export interface OperatorNode {
   readonly notes: readonly string[];
   /** Where the operator copies or makes bytes, one phrase each, for explain: 'an object for each record'. */
   readonly copies: readonly string[];
+  /** Looks into the model that it runs, for `explain --trace`; undefined for operators without one. */
+  readonly trace?: (() => Promise<OperatorTrace>) | undefined;
   /** Makes the run-time part; called once per subtask, on its thread. */
   create(): Subtask | SourceSubtask;
+}
+
+/** The native graph of an operator's model: what it is made of and what it costs. */
+export interface OperatorTrace {
+  /** One line: what was traced, on how many rows. */
+  readonly title: string;
+  /** A table for people. */
+  readonly lines: readonly string[];
+  /** The same, JSON-safe. */
+  readonly facts: Readonly<Record<string, unknown>>;
+  /** Writes the graph for viewers into a folder, and gives the file's path. */
+  write(dir: string): Promise<string>;
 }
 
 export type Exchange =

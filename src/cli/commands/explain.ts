@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { MillraceError } from '../../core/index.js';
+import type { LogicalGraph, OperatorTrace } from '../../stream/index.js';
 import type { CommandIo } from '../program.js';
 import { collectCounts, collectPairs, parsePositiveInteger } from './parse.js';
 
@@ -6,6 +8,8 @@ interface ExplainFlags {
   readonly parallelism?: number;
   readonly set: Readonly<Record<string, string>>;
   readonly scale: Readonly<Record<string, number>>;
+  readonly trace?: true;
+  readonly traceDir: string;
   readonly json?: true;
 }
 
@@ -17,8 +21,10 @@ export function addExplainCommand(program: Command, io: CommandIo): void {
     .option('-p, --parallelism <n>', 'parallelism of operators that set none (default: what the job says)', parsePositiveInteger)
     .option('--set <key=value>', 'a parameter of the job; repeat for more', collectPairs, {})
     .option('--scale <name=n>', 'parallelism of one operator or role; repeat for more', collectCounts, {})
+    .option('--trace', 'trace the models: operations by layer and cost, and a file for Netron and TensorBoard')
+    .option('--trace-dir <dir>', 'where that file goes', 'out/trace')
     .option('--json', 'JSON')
-    .action(async (file: string, { parallelism, set, scale, json }: ExplainFlags) => {
+    .action(async (file: string, { parallelism, set, scale, trace, traceDir, json }: ExplainFlags) => {
       const { bundleJob, loadJob } = await import('../../engines/embedded/index.js');
       const { buildGraph, explainJob, formatExplanation, planJob, resolveParams } = await import('../../stream/index.js');
       const definition = await loadJob(await bundleJob(file));
@@ -27,6 +33,34 @@ export function addExplainCommand(program: Command, io: CommandIo): void {
         definition.name,
         planJob(graph, { parallelism: parallelism ?? definition.parallelism, keyGroups: definition.keyGroups, overrides: scale }),
       );
-      io.stdout.write(json === true ? `${JSON.stringify(explanation, null, 2)}\n` : `${formatExplanation(explanation)}\n`);
+      const traces = trace === true ? await traceModels(graph, traceDir) : [];
+      if (json === true) {
+        const facts = traces.map(({ operator, traced, file: written }) => ({ operator, ...traced.facts, file: written }));
+        io.stdout.write(`${JSON.stringify(trace === true ? { ...explanation, traces: facts } : explanation, null, 2)}\n`);
+        return;
+      }
+      io.stdout.write(`${formatExplanation(explanation)}\n`);
+      for (const { operator, traced, file: written } of traces) {
+        const table = traced.lines.map((line) => `  ${line}\n`).join('');
+        io.stdout.write(`\n${operator}: ${traced.title}\n${table}  graph: ${written} (netron, or tensorboard --logdir ${traceDir})\n`);
+      }
     });
+}
+
+interface TracedOperator {
+  readonly operator: string;
+  readonly traced: OperatorTrace;
+  readonly file: string;
+}
+
+async function traceModels(graph: LogicalGraph, dir: string): Promise<TracedOperator[]> {
+  const found: TracedOperator[] = [];
+  for (const node of graph.nodes) {
+    if (node.trace === undefined) continue;
+    const traced = await node.trace();
+    found.push({ operator: node.name, traced, file: await traced.write(dir) });
+  }
+  if (found.length === 0)
+    throw new MillraceError('OPTION_INVALID', "--trace: no operator of this job trains a model by a traced step (train() with execution 'traced')");
+  return found;
 }

@@ -17,6 +17,7 @@ import { modelFeedFactory } from './model-feed.js';
 import { ModelWriter } from './model-writer.js';
 import { Rebatch } from './rebatch.js';
 import { delayedSchema } from './step-batch.js';
+import { stepTrace } from './step-trace.js';
 import { trainOptions, type ResolvedTrainOptions, type TrainOptions } from './train-options.js';
 import { metricsTag, trainingMetricsSchema, type TrainingMetrics } from './training-metrics.js';
 
@@ -89,6 +90,7 @@ function trainOn(
     sideOutputs: { [metricsTag]: trainingMetricsSchema },
     notes: [`model ${model.name}`, `batches of ${resolved.batchSize}`, resolved.mode, ...(resolved.parameterServers === 0 ? ['parameters in the worker'] : [])],
     ...(resolved.parameterServers === 0 ? { maxParallelism: 1 } : {}),
+    ...(resolved.execution === 'traced' ? { trace: () => stepTrace(model, resolved.batchSize) } : {}),
   });
   if (resolved.parameterServers > 0) addPSRole(workers, cluster, model.optimizer);
   const versions = modelFeedFactory(cluster);

@@ -11,7 +11,7 @@ import type { Network, NetworkFactory } from './network.js';
 import { seededRandom, withRandom } from './random.js';
 import { EagerSession } from './eager-session.js';
 import { openModelPredictor } from './model-predictor.js';
-import type { ExecutionOptions, ModelPredictor, OptimizerSpec, TrainableModel, TrainingSession, TrainingSessionOptions } from './trainable.js';
+import type { ExecutionOptions, ModelPredictor, OptimizerSpec, StepExplanation, TrainableModel, TrainingSession, TrainingSessionOptions } from './trainable.js';
 
 export interface ColumnModelOptions extends ColumnNeeds {
   readonly name: string;
@@ -78,6 +78,18 @@ export class ColumnModel implements TrainableModel {
       }
     }
     return new EagerSession({ tf, model: this, network, random });
+  }
+
+  async explainStep(rows: number): Promise<StepExplanation> {
+    const tf = await loadEager();
+    const { TracedSession } = await import('./traced-session.js');
+    const network = await this.openNetwork(seededRandom(0));
+    const session = new TracedSession({ tf, model: this, network, seed: 0 });
+    try {
+      return await session.explain(rows);
+    } finally {
+      await session.close();
+    }
   }
 
   openPredictor(options?: ExecutionOptions): Promise<ModelPredictor> {

@@ -4,11 +4,14 @@ import type { TensorSpec, TensorValue } from '../tensor-value.js';
 import type { ColumnModel } from './column-model.js';
 import { checkWeights, variableSpecs } from './eager-session.js';
 import { exampleFeed } from './example-feed.js';
+import type { RunProfile } from '../native/index.js';
+import { layerProfile } from '../profile/index.js';
+import { cycleRows } from '../trace/sample.js';
 import { forwardFunction } from './native-forward.js';
 import type { Network, NetworkVariable } from './network.js';
 import { readValue } from './tensors.js';
 import type { NamedTensors, Tensor, Tfjs } from './tfjs-types.js';
-import type { GradientResult, TrainingSession, VariableSpec } from './trainable.js';
+import type { GradientResult, StepExplanation, TrainingSession, VariableSpec } from './trainable.js';
 
 type Values = Readonly<Record<string, TensorValue>>;
 
@@ -64,6 +67,18 @@ export class TracedSession implements TrainingSession {
       gradients: named(this.#gradientNames, 1 + outputs.length),
     };
     return assignedNames.length === 0 ? result : { ...result, assigned: named(assignedNames, 1 + outputs.length + this.#gradientNames.length) };
+  }
+
+  /** The graph of a step and what its nodes take, for a batch of `rows` made-up rows. */
+  async explain(rows: number, runs = 20): Promise<StepExplanation> {
+    const { model } = this.#options;
+    const feeds = [...model.signature.inputs, ...model.labelSpecs].map((spec) => cycleRows(exampleFeed(spec), rows));
+    const profiles: RunProfile[] = [];
+    // The first run makes the executor.
+    await this.#gradients.run(feeds, this.#weights);
+    for (let i = 0; i < runs; i++) profiles.push(await this.#gradients.profile(feeds, this.#weights));
+    const { tracedMs, loadedMs } = this.#gradients;
+    return { rows, tracedMs, loadedMs, layers: layerProfile(profiles.map(({ nodes }) => nodes)), graph: this.#gradients.graph(), profile: profiles.at(-1)! };
   }
 
   async predict(batch: RecordBatch): Promise<Values> {

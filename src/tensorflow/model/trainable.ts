@@ -3,6 +3,9 @@ import type { RecordBatch } from '../../memory/batch.js';
 import type { Schema } from '../../memory/schema.js';
 import type { Predictor } from '../predictor.js';
 import type { TensorValue } from '../tensor-value.js';
+import type { RunProfile } from '../native/index.js';
+import type { LayerTime } from '../profile/index.js';
+import type { GraphDef } from '../saved-model/index.js';
 import type { BadRow } from './encode.js';
 
 /**
@@ -25,8 +28,22 @@ export interface TrainableModel {
   badRows(batch: RecordBatch, withLabels: boolean): readonly BadRow[];
   /** Opens tfjs and native sessions on the calling thread. @throws SETUP_NEEDED */
   openTraining(options: TrainingSessionOptions): Promise<TrainingSession>;
+  /** Traces a training step and measures it on made-up rows. @throws UNSUPPORTED where it cannot be traced; SETUP_NEEDED */
+  explainStep(rows: number): Promise<StepExplanation>;
   /** The forward pass over rows; weights can be replaced between calls. */
   openPredictor(options?: ExecutionOptions): Promise<ModelPredictor>;
+}
+
+/** A training step as a graph. */
+export interface StepExplanation {
+  readonly rows: number;
+  /** How long tracing and loading took, ms. */
+  readonly tracedMs: number;
+  readonly loadedMs: number;
+  /** The layer that takes longest first. */
+  readonly layers: readonly LayerTime[];
+  readonly graph: GraphDef;
+  readonly profile: RunProfile;
 }
 
 /**

@@ -71,7 +71,9 @@ export class ScopeStack {
     const { apply } = layers;
     const inLayer = <T>(name: string, work: () => T): T => this.#inside(name, work);
     layers.apply = function (this: RawLayer, inputs, options) {
-      return inLayer(this.name, () => apply.call(this, inputs, options));
+      const work = (): unknown => apply.call(this, inputs, options);
+      // Models are layers, too; what they hold is what has a cost.
+      return this instanceof tf.LayersModel ? work() : inLayer(this.name, work);
     };
     return () => {
       layers.apply = apply;

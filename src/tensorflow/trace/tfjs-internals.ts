@@ -10,6 +10,7 @@ export interface RawBinding {
   readonly TF_ATTR_SHAPE: number;
   createTensor(shape: readonly number[], dtype: number, values: RawValues): number;
   tensorDataSync(id: number): RawValues;
+  deleteTensor(id: number): void;
   executeOp(op: string, attributes: readonly RawAttribute[], inputs: readonly number[], outputCount: number): RawTensor[];
 }
 
@@ -34,6 +35,7 @@ export interface RawBackend {
   getInputTensorIds(tensors: readonly Tensor[]): number[];
   readSync(dataId: object): unknown;
   write(values: unknown, shape: readonly number[], dtype: string): object;
+  createOutputTensor(output: RawTensor): Tensor;
   executeSingleOutput(op: string, attributes: readonly RawAttribute[], inputs: readonly Tensor[]): Tensor;
   /** `id` is -1 until the first operation on the tensor. */
   readonly tensorMap: { get(dataId: object): { readonly shape: readonly number[]; readonly dtype: number; readonly id: number }; has(dataId: object): boolean };

@@ -1,14 +1,14 @@
 import { MillraceError } from '../../core/errors.js';
 import type { Tensor, Tfjs, Variable } from '../model/tfjs-types.js';
-import { NativeSession, type PreparedRun } from '../native/index.js';
-import { GraphDefBuilder } from '../saved-model/index.js';
+import { NativeSession, type PreparedRun, type RunProfile } from '../native/index.js';
+import { GraphDefBuilder, type GraphDef } from '../saved-model/index.js';
 import type { TensorDtype, TensorValue } from '../tensor-value.js';
 import { checkSample } from './check-sample.js';
 import { optimize } from './program/optimize.js';
 import { variablesAsInputs } from './program/variables-as-inputs.js';
 import { fromTfjs } from './sample.js';
 import { addAssignableVariable } from './session/assignable-variable.js';
-import { loadFunction, prepareFunction } from './session/native-function.js';
+import { functionGraph, loadFunction, prepareFunction } from './session/native-function.js';
 import { isSlot, traceProgram, type ProgramInput, type TracedProgram } from './trace-program.js';
 
 type Values = Readonly<Record<string, TensorValue>>;
@@ -71,29 +71,36 @@ export interface PureFunction {
   /** Variables that it would change, by name, in the order in which their new values follow the outputs. */
   readonly assignedNames: readonly string[];
   run(inputs: readonly TensorValue[], weights: Values): Promise<TensorValue[]>;
+  /** The same, and how long each node took. */
+  profile(inputs: readonly TensorValue[], weights: Values): Promise<RunProfile>;
+  /** The graph that it runs. */
+  graph(): GraphDef;
+  /** How long tracing and loading took, ms. */
+  readonly tracedMs: number;
+  readonly loadedMs: number;
   close(): Promise<void>;
 }
 
 /** A function that takes its weights with each call and gives back what it would have assigned: for weights that change from call to call. */
 export function openPureFunction(options: WeightedFunctionOptions): PureFunction {
+  const startedMs = performance.now();
   const { traced, names } = traceNamed(options);
+  const tracedMs = performance.now();
   const session = NativeSession.empty();
   try {
     const weights = traced.variables.map(({ dtype, shape }) => ({ dtype: dtype as TensorDtype, shape }));
-    const run = prepareFunction(
-      session,
-      loadFunction(session, {
-        program: optimize(variablesAsInputs(traced.program, traced.inputs.length)),
-        inputs: [...traced.inputs, ...weights],
-        variables: [],
-        prefix: 'f/',
-      }),
-    );
+    const program = optimize(variablesAsInputs(traced.program, traced.inputs.length));
+    const fed = { program, inputs: [...traced.inputs, ...weights], variables: [], prefix: '' };
+    const run = prepareFunction(session, loadFunction(session, fed));
     check(options, traced, run, (traced.variables as readonly Variable[]).map(fromTfjs));
     return {
       weightNames: names,
       assignedNames: traced.assigned.map((variable) => names[variable]!),
       run: (inputs, values) => run.run([...inputs, ...inOrder(values, names, options)]),
+      profile: async (inputs, values) => (await run.profile([...inputs, ...inOrder(values, names, options)])).profile,
+      graph: () => functionGraph(fed).graph.toGraphDef(),
+      tracedMs: tracedMs - startedMs,
+      loadedMs: performance.now() - tracedMs,
       close: () => session.close(),
     };
   } catch (thrown) {

@@ -21,7 +21,17 @@ export interface FunctionNames {
 }
 
 /** Adds a program to a session's graph. */
-export function loadFunction(session: NativeSession, { program, inputs, variables, prefix }: NativeFunctionOptions): FunctionNames {
+export function loadFunction(session: NativeSession, options: NativeFunctionOptions): FunctionNames {
+  const { graph, names } = functionGraph(options);
+  session.extend(graph.serialize());
+  return names;
+}
+
+/** A program as a graph of its own. */
+export function functionGraph({ program, inputs, variables, prefix }: NativeFunctionOptions): {
+  readonly graph: GraphDefBuilder;
+  readonly names: FunctionNames;
+} {
   const graph = new GraphDefBuilder();
   const feeds = inputs.map(({ dtype, shape }, i) => graph.placeholder(`${prefix}input_${i}`, dtype, shape));
   const used = new Map<number, { readonly handle: string; readonly read: string }>();
@@ -34,8 +44,7 @@ export function loadFunction(session: NativeSession, { program, inputs, variable
     { input: (leaf) => feeds[leaf]!, read: (leaf) => used.get(leaf)!.read, handle: (leaf) => used.get(leaf)!.handle },
     prefix,
   );
-  session.extend(graph.serialize());
-  return { feeds, fetches: outputs, targets: effects };
+  return { graph, names: { feeds, fetches: outputs, targets: effects } };
 }
 
 /** A run of a function: all its outputs, and its effects. */
