@@ -19,9 +19,9 @@ export interface TrainStepOptions extends CompileOptions {
   readonly outputs?: boolean;
 }
 
-const compileOptionsSchema = traceOptionsSchema.extend({ training: z.boolean().optional() });
+export const compileOptionsSchema = traceOptionsSchema.extend({ training: z.boolean().optional() });
 
-const trainStepOptionsSchema = compileOptionsSchema.extend({
+export const trainStepOptionsSchema = compileOptionsSchema.extend({
   optimizer: z.enum(['fused', 'traced']).default('fused'),
   sparse: z.enum(['exact', 'lazy', 'off']).default('exact'),
   outputs: z.boolean().default(false),

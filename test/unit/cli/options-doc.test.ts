@@ -15,12 +15,24 @@ import { scoreOptions } from '../../../src/inference/options.js';
 import { clusterOptions } from '../../../src/ml-framework/cluster/cluster-config.js';
 import { trainOptions } from '../../../src/ml-framework/training/train-options.js';
 import { importSavedModelOptions } from '../../../src/tensorflow/import/import-saved-model.js';
+import { compileOptionsSchema, trainStepOptionsSchema } from '../../../src/tensorflow/compile/compile-options.js';
+import { exportOptions } from '../../../src/tensorflow/export/export-saved-model.js';
+import { traceOptionsSchema } from '../../../src/tensorflow/trace/trace-options.js';
 import { readVariablesOptions } from '../../../src/tensorflow/import/read-variables.js';
 import { sourceOptions } from '../../../src/stream/environment.js';
 import { jobOptions } from '../../../src/stream/job.js';
 import { operatorOptions, userFunctionOptions } from '../../../src/stream/operator-options.js';
 
-const sections: Readonly<Record<string, { readonly shape: Readonly<Record<string, z.ZodType>> }>> = {
+/** Options of a schema that the one that it extends does not have. */
+function added(schema: Shaped, base: Shaped): Shaped {
+  return { shape: Object.fromEntries(Object.entries(schema.shape).filter(([name]) => !Object.hasOwn(base.shape, name))) };
+}
+
+interface Shaped {
+  readonly shape: Readonly<Record<string, z.ZodType>>;
+}
+
+const sections: Readonly<Record<string, Shaped>> = {
   '`defineJob(options)`': jobOptions,
   'Operators: `to()` and all below': operatorOptions,
   'Operators with a function: `map()`, `filter()`, `flatMap()`, `with()`': userFunctionOptions,
@@ -37,6 +49,10 @@ const sections: Readonly<Record<string, { readonly shape: Readonly<Record<string
   '`stream.score(model, options)`': scoreOptions,
   '`defineCluster(options)`': clusterOptions,
   '`createEmbeddedEngine(options)`': embeddedEngineOptions,
+  '`trace(fn, example, options)`, and all that compile': traceOptionsSchema,
+  '`compileGradients(model, loss, options)`, `compilePredict(model, options)`': added(compileOptionsSchema, traceOptionsSchema),
+  '`compileTrainStep(model, loss, optimizer, options)`': added(trainStepOptionsSchema, compileOptionsSchema),
+  '`exportSavedModel(model, dir, options)`': exportOptions,
   '`readVariables(dir, options)`': readVariablesOptions,
   '`importSavedModel(dir, model, options)`': importSavedModelOptions,
 };
