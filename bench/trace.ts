@@ -1,0 +1,20 @@
+/**
+ * Traced functions against eager tfjs, Python's tf.function, and graphs that are written by hand, in one run and in turns.
+ */
+import type { BenchResult } from './harness.js';
+import { openPythonPeer } from './python-peer.js';
+import { mlpSteps } from './trace-mlp.js';
+
+export async function run(log: (line: string) => void): Promise<BenchResult[]> {
+  const python = await openPythonPeer();
+  try {
+    const results: BenchResult[] = [];
+    for (const rows of [32, 256]) {
+      log(`MLP at batch ${rows} ...`);
+      results.push(...(await mlpSteps(python, rows)));
+    }
+    return results;
+  } finally {
+    python.close();
+  }
+}
