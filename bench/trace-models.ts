@@ -56,7 +56,7 @@ export const cnn: TraceModel = {
 };
 
 export const lstm: TraceModel = {
-  make: (tf) => tf.sequential({ layers: [tf.layers.lstm({ units: 64, inputShape: [20, 32] }), tf.layers.dense({ units: 1 })] }),
+  make: (tf) => tf.sequential({ layers: [tf.layers.lstm({ units: 64, recurrentActivation: 'sigmoid', inputShape: [20, 32] }), tf.layers.dense({ units: 1 })] }),
   loss: (tf) => tf.losses.sigmoidCrossEntropy,
   batch: (rows) => ({ x: random(rows, 20, 32), y: binary(rows) }),
 };
