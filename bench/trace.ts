@@ -3,6 +3,7 @@
  */
 import type { BenchResult } from './harness.js';
 import { openPythonPeer } from './python-peer.js';
+import { embeddingSteps } from './trace-embedding.js';
 import { mlpSteps } from './trace-mlp.js';
 
 export async function run(log: (line: string) => void): Promise<BenchResult[]> {
@@ -13,6 +14,8 @@ export async function run(log: (line: string) => void): Promise<BenchResult[]> {
       log(`MLP at batch ${rows} ...`);
       results.push(...(await mlpSteps(python, rows)));
     }
+    log('embedding table ...');
+    results.push(...(await embeddingSteps()));
     return results;
   } finally {
     python.close();

@@ -61,7 +61,7 @@ export function buildTrace(tf: Tfjs, definition: TraceDefinition, { seed, thread
   const startedMs = performance.now();
   let like: unknown;
   let outputNames: readonly string[] = [];
-  const original = traceProgram({
+  const recorded = traceProgram({
     tf,
     seed,
     inputs: examples,
@@ -74,6 +74,8 @@ export function buildTrace(tf: Tfjs, definition: TraceDefinition, { seed, thread
     },
   });
   const visible = outputNames.length;
+  // Before the transformation too, which looks for patterns such as gradients of rows.
+  const original = { ...recorded, program: optimize(recorded.program) };
   const { traced: transformed, added } = transform?.(
     original,
     visible,
