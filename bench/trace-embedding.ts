@@ -23,10 +23,11 @@ export async function embeddingSteps(): Promise<BenchResult[]> {
   );
   const raw = await rawSteps();
   const weights: TensorValue = { dtype: 'float32', shape: [batch, table.width], data: Float32Array.from({ length: batch * table.width }, Math.random) };
-  const indices = Array.from(
-    { length: 64 },
-    (): TensorValue => ({ dtype: 'int32', shape: [batch], data: Int32Array.from({ length: batch }, () => Math.floor(Math.random() * table.rows)) }),
-  );
+  const indices = Array.from({ length: 64 }, (): TensorValue => ({
+    dtype: 'int32',
+    shape: [batch],
+    data: Int32Array.from({ length: batch }, () => Math.floor(Math.random() * table.rows)),
+  }));
   let at = 0;
   const next = (): TensorValue => indices[at++ % indices.length]!;
   const rates = await alternate(
