@@ -4,6 +4,8 @@
 import type { BenchResult } from './harness.js';
 import { openPythonPeer } from './python-peer.js';
 import { embeddingSteps } from './trace-embedding.js';
+import { layerSteps } from './trace-layers.js';
+import { loading } from './trace-load.js';
 import { mlpSteps } from './trace-mlp.js';
 
 export async function run(log: (line: string) => void): Promise<BenchResult[]> {
@@ -16,6 +18,10 @@ export async function run(log: (line: string) => void): Promise<BenchResult[]> {
     }
     log('embedding table ...');
     results.push(...(await embeddingSteps()));
+    log('convolutional and recurrent networks ...');
+    results.push(...(await layerSteps(python)));
+    log('loading ...');
+    results.push(...(await loading()));
     return results;
   } finally {
     python.close();

@@ -1,3 +1,4 @@
+export { attachTraced, type AttachedFunction, type TracedHandle } from './shared-function.js';
 export { trace } from './trace.js';
 export type { TraceOptions } from './trace-options.js';
 export type { CallInputs, TracedFunction, TraceEntry, TraceStats } from './traced-function.js';

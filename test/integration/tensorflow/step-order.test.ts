@@ -20,7 +20,7 @@ test('a loss is that of the variables before the step, whatever its gradients de
     const step = await compileTrainStep(forward, (weights, outputs) => tf.mean(tf.mul(outputs, weights)), tf.train.sgd(1));
     for (let i = 0; i < steps; i++) {
       const { loss } = step.valuesSync(inputs, labels);
-      const got = (loss as TensorValue).data[0];
+      const got = loss.data[0];
       // Exact: all numbers are multiples of 1/256. Not assert.equal, which tells 0 from -0.
       assert.ok(got === -i * perStep, `${name}, step ${i}: ${String(got)} instead of ${-i * perStep}`);
     }
