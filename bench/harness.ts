@@ -49,6 +49,42 @@ export async function compare(
   return { name, value: median(subjects), unit, ...compared, spread: spread(subjects) };
 }
 
+/** Rates of several subjects, by name, round by round. */
+export type Rates<K extends string> = Readonly<Record<K, readonly number[]>>;
+
+/** Measures several subjects in turns, in another order in each round, after one round that is not counted. */
+export async function alternate<K extends string>(subjects: Readonly<Record<K, () => number | Promise<number>>>, rounds: number): Promise<Rates<K>> {
+  const names = Object.keys(subjects) as K[];
+  const rates = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<K, number[]>;
+  for (let round = -1; round < rounds; round++) {
+    for (const name of round % 2 === 0 ? names : names.toReversed()) {
+      const rate = await subjects[name]();
+      if (round >= 0) rates[name].push(rate);
+    }
+  }
+  return rates;
+}
+
+/** One subject's rates against another's of the same rounds. */
+export function against(name: string, unit: string, subject: readonly number[], baseline: readonly number[]): BenchResult {
+  const ratio = median(subject.map((value, i) => value / (baseline[i] as number)));
+  return { name, value: median(subject), unit, baseline: median(baseline), ratio, spread: spread(subject) };
+}
+
+/** Calls per second of `call` over `ms` milliseconds or a little more; at least one call. */
+export async function callRate(call: () => unknown, ms: number): Promise<number> {
+  const start = performance.now();
+  let elapsed = 0;
+  let calls = 0;
+  do {
+    const made = call();
+    if (made instanceof Promise) await made;
+    calls += 1;
+    elapsed = performance.now() - start;
+  } while (elapsed < ms);
+  return (calls * 1000) / elapsed;
+}
+
 /** Seconds that `action` took. */
 export async function seconds(action: () => void | Promise<void>): Promise<number> {
   const start = performance.now();

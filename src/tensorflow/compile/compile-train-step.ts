@@ -77,7 +77,7 @@ function fusedStep(tf: Tfjs, model: StepModel, optimizer: StepOptimizer, { train
       const updated = applyOptimizer(traced, visible, { optimizer: fused, slots, variables, sparse, isExactByRows });
       return { traced: { ...updated, program: gatherInPlace(updated.program, (leaf) => !isSlot(updated.variables[leaf]!)) } };
     },
-    extraFeeds: () => [{ dtype: 'float32', shape: [], data: Float32Array.of(optimizer.spec().learningRate) }],
+    extraFeeds: () => ({ learningRate: { dtype: 'float32', shape: [], data: Float32Array.of(optimizer.spec().learningRate) } }),
     afterCall: () => {
       optimizer.stepped();
     },

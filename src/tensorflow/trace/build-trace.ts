@@ -20,8 +20,8 @@ export interface TraceDefinition {
   readonly eager: (...args: readonly unknown[]) => unknown;
   /** Turns hidden outputs, which follow the first `visible` ones, into something else, such as updates of variables. */
   readonly transform?: (traced: TracedProgram, visible: number, inputNames: readonly string[]) => Transformed;
-  /** Values of inputs that `transform` has added, for each call. */
-  readonly extraFeeds?: () => readonly TensorValue[];
+  /** Values of inputs that `transform` has added, by name and in their order, for each call. */
+  readonly extraFeeds?: () => Readonly<Record<string, TensorValue>>;
   readonly afterCall?: () => void;
   /** Tells traces of equal shapes apart: whatever JavaScript value the function takes as a constant. */
   readonly variant?: () => string;
@@ -61,7 +61,7 @@ export function buildTrace(tf: Tfjs, definition: TraceDefinition, { seed, thread
   const startedMs = performance.now();
   let like: unknown;
   let outputNames: readonly string[] = [];
-  const original = traceProgram({
+  const recorded = traceProgram({
     tf,
     seed,
     inputs: examples,
@@ -74,6 +74,8 @@ export function buildTrace(tf: Tfjs, definition: TraceDefinition, { seed, thread
     },
   });
   const visible = outputNames.length;
+  // Before the transformation too, which looks for patterns such as gradients of rows.
+  const original = { ...recorded, program: optimize(recorded.program) };
   const { traced: transformed, added } = transform?.(
     original,
     visible,
@@ -91,7 +93,7 @@ export function buildTrace(tf: Tfjs, definition: TraceDefinition, { seed, thread
     });
     if (!original.isRandom) {
       store.pushSync();
-      const made = store.session.prepare(names.feeds, names.fetches).runSync([...traced.sample.feeds, ...(extraFeeds?.() ?? [])]);
+      const made = store.session.prepare(names.feeds, names.fetches).runSync([...traced.sample.feeds, ...Object.values(extraFeeds?.() ?? {})]);
       checkSample(name, outputNames, traced.sample.results.slice(0, visible), made);
     }
     return {

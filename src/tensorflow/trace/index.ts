@@ -1,4 +1,5 @@
 export { stringToHashBucket } from './string-ops.js';
+export { attachTraced, type AttachedFunction, type TracedHandle } from './shared-function.js';
 export { trace } from './trace.js';
 export type { TraceOptions } from './trace-options.js';
 export type { CallInputs, TracedFunction, TraceEntry, TraceStats } from './traced-function.js';

@@ -11,6 +11,9 @@ export type Structure = Leaf | readonly Structure[] | { readonly [name: string]:
 /** The same structure with other leaves. */
 export type WithLeaves<S, L> = S extends Leaf ? L : S extends object ? { readonly [K in keyof S]: WithLeaves<S[K], L> } : never;
 
+/** What tells tensors from other objects; undefined on a thread without tfjs. */
+type TensorClass = Pick<Tfjs, 'Tensor'> | undefined;
+
 export interface NamedLeaf<L = Leaf> {
   /** Keys and positions on the way to it, joined by '/'. */
   readonly name: string;
@@ -18,7 +21,7 @@ export interface NamedLeaf<L = Leaf> {
 }
 
 /** All leaves of a structure, in order. @throws SHAPE_MISMATCH where it holds something else */
-export function flatten(tf: Tfjs, structure: unknown, alone: string, where: string): NamedLeaf[] {
+export function flatten(tf: TensorClass, structure: unknown, alone: string, where: string): NamedLeaf[] {
   const leaves: NamedLeaf[] = [];
   const visit = (at: unknown, path: readonly string[]): void => {
     if (isLeaf(tf, at)) leaves.push({ name: path.join('/') || alone, leaf: at });
@@ -31,7 +34,7 @@ export function flatten(tf: Tfjs, structure: unknown, alone: string, where: stri
 }
 
 /** The structure of `like` with these leaves in its places, in order. */
-export function unflatten(tf: Tfjs, like: unknown, leaves: readonly unknown[]): unknown {
+export function unflatten(tf: TensorClass, like: unknown, leaves: readonly unknown[]): unknown {
   let next = 0;
   const visit = (at: unknown): unknown => {
     if (isLeaf(tf, at)) return leaves[next++];
@@ -46,8 +49,8 @@ export function isTensorValue(at: unknown): at is TensorValue {
   return isPlainObject(at) && typeof at['dtype'] === 'string' && Array.isArray(at['shape']) && at['data'] !== undefined;
 }
 
-function isLeaf(tf: Tfjs, at: unknown): at is Leaf {
-  return typeof at === 'number' || typeof at === 'boolean' || at instanceof tf.Tensor || isTensorValue(at);
+function isLeaf(tf: TensorClass, at: unknown): at is Leaf {
+  return typeof at === 'number' || typeof at === 'boolean' || (tf !== undefined && at instanceof tf.Tensor) || isTensorValue(at);
 }
 
 function isPlainObject(at: unknown): at is Record<string, unknown> {

@@ -68,10 +68,16 @@ export function traceProgram(request: ProgramRequest): TracedProgram {
   const { tf, inputs, fn } = request;
   const isBatched = inputs.some((input) => input.isBatched);
   const feedsOf = (size: number): TensorValue[] => inputs.map(({ example, isBatched: cycles }) => (cycles ? cycleRows(example, size) : example));
-  const run = (feeds: readonly TensorValue[], work: (tensors: readonly Tensor[]) => unknown): unknown =>
-    tf.tidy(() => work(feeds.map((value, i) => toTfjs(tf, value, `input ${inputs[i]!.name}`))) as never);
+  const run = <T>(feeds: readonly TensorValue[], work: (tensors: readonly Tensor[]) => T): T => {
+    let result: T | undefined;
+    // Not through tidy(): that searches what it returns for tensors, element by element of every array.
+    tf.tidy(() => {
+      result = work(feeds.map((value, i) => toTfjs(tf, value, `input ${inputs[i]!.name}`)));
+    });
+    return result as T;
+  };
   const recordAt = (size: number, salt: number): Recording =>
-    keepingVariables(tf, () => run(feedsOf(size), (tensors) => record({ tf, batch: size, inputs: tensors, salt, work: () => fn(tensors) }))) as Recording;
+    keepingVariables(tf, () => run(feedsOf(size), (tensors) => record({ tf, batch: size, inputs: tensors, salt, work: () => fn(tensors) })));
   const restore = installOverrides(tf);
   try {
     warmUp(tf, () => run(feedsOf(sizes[0]), (tensors) => void fn(tensors)));

@@ -43,6 +43,7 @@ export function tracedFunction(tf: Tfjs, tracer: Tracer): TracedFunction {
     valuesSync: (...args: readonly unknown[]) => tracer.callSync(args, toValue),
     readVariables: (names?: readonly string[]) => readVariables(tracer, names),
     assignVariables: (values: Readonly<Record<string, TensorValue>>) => assignVariables(tf, tracer, values),
+    share: () => tracer.share(),
     close: () => tracer.close(),
   };
   Object.defineProperties(call, { stats: { get: () => tracer.stats }, traces: { get: () => tracer.traces } });

@@ -1,6 +1,7 @@
 import type { Tensor } from '../model/tfjs-types.js';
 import type { PreparedRun } from '../native/index.js';
 import type { TensorValue } from '../tensor-value.js';
+import type { TracedHandle } from './shared-function.js';
 import type { BoundVariable } from './session/bound-variable.js';
 import type { FunctionNames } from './session/native-function.js';
 import type { VariableStore } from './session/variable-store.js';
@@ -26,6 +27,16 @@ export interface TracedFunction<I extends readonly unknown[] = readonly unknown[
   readVariables(names?: readonly string[]): Record<string, TensorValue>;
   /** Assigns variables, all at once, before the next call. @throws SHAPE_MISMATCH before any of them changed */
   assignVariables(values: Readonly<Record<string, TensorValue>>): void;
+  /**
+   * What another thread of this process needs to call this function, by {@link attachTraced}, on the same session and
+   * variables: plain data for postMessage. Attach it exactly once: it counts as a user of the session from now on.
+   *
+   * It has what is traced now. Variables that the function changes count as changed at any time from now on:
+   * reading one in JavaScript fetches its value, once in each turn of the event loop.
+   *
+   * @throws UNSUPPORTED where nothing is traced yet, or the function runs on eager tfjs
+   */
+  share(): TracedHandle;
   readonly stats: TraceStats;
   /** What was traced, one for each set of input shapes. */
   readonly traces: readonly TraceEntry[];

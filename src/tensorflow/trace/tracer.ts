@@ -3,8 +3,10 @@ import type { Tfjs, Variable } from '../model/tfjs-types.js';
 import { describeSpec } from '../tensor-data.js';
 import type { TensorValue } from '../tensor-value.js';
 import { buildTrace, type TraceDefinition } from './build-trace.js';
-import { fromTfjs, toTfjs } from './sample.js';
-import { flatten, isTensorValue, unflatten, type Leaf, type NamedLeaf } from './structure.js';
+import { leafValue } from './leaf-value.js';
+import { toTfjs } from './sample.js';
+import { flatten, unflatten, type Leaf, type NamedLeaf } from './structure.js';
+import { shareTraces, type TracedHandle } from './shared-function.js';
 import { TraceCounts } from './trace-counts.js';
 import type { TraceEntry, TraceStats } from './traced-function.js';
 import type { ResolvedTraceOptions } from './trace-options.js';
@@ -68,6 +70,19 @@ export class Tracer {
     return this.#finish(entry, entry.prepared.runSync(this.#feeds(leaves)), wrap);
   }
 
+  /** @throws UNSUPPORTED where nothing is traced that another thread could call */
+  share(): TracedHandle {
+    const { name, variant, extraFeeds } = this.#definition;
+    if (this.#isClosed) throw new MillraceError('TENSORFLOW', `${name}: the traced function is closed`);
+    const entries = this.traces.filter(({ shapes }) => shapes.endsWith(variant?.() ?? ''));
+    if (entries.length === 0)
+      throw new MillraceError(
+        'UNSUPPORTED',
+        `${name}: nothing to share: ${this.#isEager ? 'it runs on eager TensorFlow.js' : 'call it once, so that it is traced'}`,
+      );
+    return shareTraces(this.#tf, name, entries, extraFeeds?.() ?? {});
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -82,9 +97,9 @@ export class Tracer {
   }
 
   #feeds(leaves: readonly NamedLeaf[]): TensorValue[] {
-    const feeds = leaves.map(({ leaf }) => valueOf(leaf));
+    const feeds = leaves.map(({ leaf }) => leafValue(leaf));
     const extra = this.#definition.extraFeeds?.();
-    return extra === undefined ? feeds : [...feeds, ...extra];
+    return extra === undefined ? feeds : [...feeds, ...Object.values(extra)];
   }
 
   #finish(entry: TraceEntry, results: readonly TensorValue[], wrap: Wrap): unknown {
@@ -98,12 +113,12 @@ export class Tracer {
     const tf = this.#tf;
     const { name, eager } = this.#definition;
     this.#counts.calledEagerly();
-    const fed = leaves.map(({ name: input, leaf }) => toTfjs(tf, valueOf(leaf), `${name}: input ${input}`));
+    const fed = leaves.map(({ name: input, leaf }) => toTfjs(tf, leafValue(leaf), `${name}: input ${input}`));
     try {
       let result: unknown;
       tf.tidy(() => {
         const made = eager(...(unflatten(tf, args, fed) as readonly unknown[]));
-        const values = flatten(tf, made, 'output', `${name}: output`).map(({ leaf }) => valueOf(leaf));
+        const values = flatten(tf, made, 'output', `${name}: output`).map(({ leaf }) => leafValue(leaf));
         result = { made, values };
       });
       const { made, values } = result as { readonly made: unknown; readonly values: readonly TensorValue[] };
@@ -128,7 +143,7 @@ export class Tracer {
       return undefined;
     }
     try {
-      const examples = leaves.map(({ name: input, leaf }, i) => ({ name: input, example: valueOf(leaf), isBatched: isBatched[i]! }));
+      const examples = leaves.map(({ name: input, leaf }, i) => ({ name: input, example: leafValue(leaf), isBatched: isBatched[i]! }));
       const entry = buildTrace(this.#tf, this.#definition, this.#options, { key, args, examples });
       this.#entries.set(key, entry);
       this.#counts.built(this.#entries.size);
@@ -163,10 +178,4 @@ function keyOf(leaf: Leaf, isBatched: boolean): string {
   if (typeof leaf !== 'object') return typeof leaf === 'number' ? 'float32[]' : 'bool[]';
   const { dtype, shape } = leaf;
   return `${dtype}[${isBatched ? ['?', ...shape.slice(1)].join(', ') : shape.join(', ')}]`;
-}
-
-function valueOf(leaf: Leaf): TensorValue {
-  if (typeof leaf === 'number') return { dtype: 'float32', shape: [], data: Float32Array.of(leaf) };
-  if (typeof leaf === 'boolean') return { dtype: 'bool', shape: [], data: Uint8Array.of(leaf ? 1 : 0) };
-  return isTensorValue(leaf) ? leaf : fromTfjs(leaf);
 }

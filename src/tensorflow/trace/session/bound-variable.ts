@@ -22,6 +22,8 @@ export class BoundVariable {
   #dataId: object;
   /** Equal values at first are not known: the session has none. */
   #state: 'equal' | 'newerHere' | 'newerThere' = 'newerHere';
+  #isShared = false;
+  #isPulling = false;
 
   /** @param pull reads the session's value, blocking */
   constructor(tf: Tfjs, variable: Variable, sharedName: string, pull: (bound: BoundVariable) => TensorValue) {
@@ -68,6 +70,12 @@ export class BoundVariable {
     if (this.#state === 'equal') this.#state = 'newerThere';
   }
 
+  /** Other threads may change the session's value from now on, at any time: a read pulls, once in each turn of the event loop. */
+  share(): void {
+    this.#isShared = true;
+    this.changedThere();
+  }
+
   /** Gives the variable its value back and lets go of it. */
   release(): void {
     if (!this.variable.isDisposed) this.#catchUp();
@@ -75,14 +83,27 @@ export class BoundVariable {
   }
 
   #catchUp(): void {
-    if (this.#state !== 'newerThere') return;
-    // First, because assigning reads dataId.
-    this.#state = 'equal';
+    // Assigning reads dataId.
+    if (this.#isPulling || this.#state !== 'newerThere') return;
+    this.#isPulling = true;
+    try {
+      this.#assignPulled();
+    } finally {
+      this.#isPulling = false;
+    }
+  }
+
+  #assignPulled(): void {
     const { dtype, shape, data } = this.#pull(this);
     const tensor = this.#tf.tensor(data as Float32Array, [...shape], dtype as 'float32') as Tensor;
     // tidy() of a caller must not take it away: it is disposed here, and the variable keeps the data.
     this.variable.assign(tensor);
     this.#state = 'equal';
     tensor.dispose();
+    // Not at once: tfjs reads dataId several times in one operation, and must get the same.
+    if (this.#isShared)
+      queueMicrotask(() => {
+        this.changedThere();
+      });
   }
 }
