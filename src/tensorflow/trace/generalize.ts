@@ -1,10 +1,11 @@
 import { MillraceError } from '../../core/errors.js';
-import { affine, affineVector, type Affine } from './affine.js';
+import { affineVector, type Affine } from './affine.js';
+import { generalConstant, sameConstant } from './general-constant.js';
 import { fitDraws, standardDraws } from './random-draws.js';
 import type { Distribution } from './random-watch.js';
 import { scopeText, type ConstantStep, type OperationStep, type Recording, type Step } from './recording.js';
 import { atSourceLine } from './source-line.js';
-import type { RawAttribute, RawValues } from './tfjs-internals.js';
+import type { RawAttribute } from './tfjs-internals.js';
 
 /** A step for every batch size. */
 export type GeneralStep =
@@ -17,6 +18,10 @@ export type GeneralStep =
   | { readonly kind: 'scalar'; readonly step: ConstantStep; readonly value: Affine; readonly reciprocal: boolean }
   /** A tensor of one repeated value whose shape follows the batch. */
   | { readonly kind: 'fill'; readonly step: ConstantStep; readonly shape: readonly Affine[]; readonly value: number }
+  /** A row, [1, ...], as often as the batch wants. */
+  | { readonly kind: 'rows'; readonly step: ConstantStep; readonly shape: readonly Affine[]; readonly row: ConstantStep }
+  /** start, start + stride... of a length that follows the batch, as tf.range makes them. */
+  | { readonly kind: 'range'; readonly step: ConstantStep; readonly length: Affine; readonly start: number; readonly stride: number }
   /** offset + scale * (draws from a distribution), anew in each call. */
   | {
       readonly kind: 'random';
@@ -51,7 +56,10 @@ export function generalize(recordings: readonly Recording[], twin: Recording): r
         step,
         `a value made in JavaScript${atSourceLine(step.madeAt)} differs from run to run; make it an input, or draw it by tf.randomUniform or tf.randomNormal`,
       );
-    return generalConstant(step, all as ConstantStep[], sizes);
+    const general = generalConstant(all as ConstantStep[], sizes);
+    if (general !== undefined) return general;
+    const shapes = all.map((each) => `[${(each as ConstantStep).shape.join(', ')}]`).join(', ');
+    throw unsupported(step, `a constant ${shapes} made in JavaScript${atSourceLine(step.madeAt)} follows the batch size in a way that is not understood`);
   });
 }
 
@@ -104,64 +112,6 @@ function generalRandom(step: ConstantStep, all: readonly ConstantStep[], again: 
   const fitted = fitDraws(draws, values);
   if (fitted === undefined) throw unsupported(step, `random numbers are not ${distribution} with one location and scale`);
   return { kind: 'random', step, shape, distribution, ...fitted, seed: isSeeded ? seed : undefined };
-}
-
-function generalConstant(step: ConstantStep, all: readonly ConstantStep[], sizes: readonly number[]): GeneralStep {
-  if (all.every((other) => sameConstant(step, other))) return { kind: 'constant', step };
-  const sameShape = all.every((other) => String(other.shape) === String(step.shape));
-  return (sameShape ? followingValue(step, all, sizes) : followingShape(step, all, sizes)) ?? misunderstood(step, all);
-}
-
-function followingValue(step: ConstantStep, all: readonly ConstantStep[], sizes: readonly number[]): GeneralStep | undefined {
-  if (step.values instanceof Int32Array && step.shape.length <= 1) {
-    const entries = affineVector(
-      all.map(({ values }) => values as Int32Array),
-      sizes,
-    );
-    return entries === undefined ? undefined : { kind: 'integers', step, entries };
-  }
-  if (!(step.values instanceof Float32Array) || step.values.length !== 1) return undefined;
-  const values = all.map((each) => (each.values as Float32Array)[0] as number);
-  const value = affine(values, sizes);
-  if (value !== undefined) return { kind: 'scalar', step, value, reciprocal: false };
-  const inverse = affine(
-    values.map((each) => 1 / each),
-    sizes,
-  );
-  return inverse === undefined ? undefined : { kind: 'scalar', step, value: inverse, reciprocal: true };
-}
-
-function followingShape(step: ConstantStep, all: readonly ConstantStep[], sizes: readonly number[]): GeneralStep | undefined {
-  const value = repeatedValue(all.map((each) => each.values));
-  const shape = affineVector(
-    all.map((each) => each.shape),
-    sizes,
-  );
-  return value === undefined || shape === undefined ? undefined : { kind: 'fill', step, shape, value };
-}
-
-function misunderstood(step: ConstantStep, all: readonly ConstantStep[]): never {
-  const shapes = all.map((each) => `[${each.shape.join(', ')}]`).join(', ');
-  throw unsupported(step, `a constant ${shapes} made in JavaScript${atSourceLine(step.madeAt)} follows the batch size in a way that is not understood`);
-}
-
-function repeatedValue(all: readonly RawValues[]): number | undefined {
-  const value = all[0]?.[0];
-  if (typeof value !== 'number') return undefined;
-  return all.every((values) => !(values instanceof BigInt64Array) && Array.from(values as ArrayLike<unknown>).every((each) => each === value))
-    ? value
-    : undefined;
-}
-
-function sameConstant(a: ConstantStep, b: ConstantStep): boolean {
-  if (a.dtype !== b.dtype || String(a.shape) !== String(b.shape) || a.values.length !== b.values.length) return false;
-  const [x, y] = [a.values, b.values] as [ArrayLike<unknown>, ArrayLike<unknown>];
-  for (let i = 0; i < x.length; i++) {
-    const [left, right] = [x[i], y[i]];
-    // The elements of strings are bytes.
-    if (left instanceof Uint8Array ? Buffer.compare(left, right as Uint8Array) !== 0 : !Object.is(left, right)) return false;
-  }
-  return true;
 }
 
 function unsupported(step: Step, why: string): MillraceError {

@@ -35,6 +35,8 @@ export class Listener {
   readonly #described = new Map<number, { readonly shape: readonly number[]; readonly dtype: number }>();
   /** Uploads are lazy: where JavaScript made the values says more than the operation that first used them. */
   readonly #madeIn = new WeakMap<object, Origin>();
+  /** Data that chance made and no operation may have read yet. */
+  readonly #drawn = new WeakSet<object>();
 
   constructor(tf: Tfjs, inputs: readonly number[], salt: number) {
     this.#tf = tf;
@@ -86,8 +88,11 @@ export class Listener {
       return ids;
     };
     backend.write = (values, shape, dtype) => {
-      if (typeof values === 'object' && values !== null && !this.#madeIn.has(values)) this.#madeIn.set(values, this.#origin());
-      return write.call(backend, values, shape, dtype);
+      const origin = this.#origin();
+      if (typeof values === 'object' && values !== null && !this.#madeIn.has(values)) this.#madeIn.set(values, origin);
+      const dataId = write.call(backend, values, shape, dtype);
+      if (origin.random !== undefined) this.#drawn.add(dataId);
+      return dataId;
     };
     backend.readSync = (dataId) => {
       this.#checkRead(dataId);
@@ -150,8 +155,9 @@ export class Listener {
   #checkRead(dataId: object): void {
     const { kernel, path } = this.#scopes;
     if (kernel !== undefined && harmlessReads.has(kernel)) return;
-    // A variable that no operation has read yet is not known, but no constant either.
-    const depends = this.#known.get(this.#backend.tensorMap.get(dataId).id) ?? registeredVariables(this.#tf).some((variable) => variable.dataId === dataId);
+    // What no operation has read yet is not known: a variable, or random numbers, are no constants.
+    const isVariable = (): boolean => registeredVariables(this.#tf).some((variable) => variable.dataId === dataId);
+    const depends = this.#known.get(this.#backend.tensorMap.get(dataId).id) ?? (this.#drawn.has(dataId) || isVariable());
     if (!depends) return;
     throw new MillraceError(
       'UNSUPPORTED',

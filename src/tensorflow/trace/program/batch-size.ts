@@ -1,4 +1,5 @@
 import { attr } from '../../saved-model/index.js';
+import type { TensorDtype } from '../../tensor-value.js';
 import type { Affine } from '../affine.js';
 import { specOf, type ProgramBuilder, type Value } from './program.js';
 
@@ -85,6 +86,30 @@ export class BatchSize {
     const product = slope === 1 && shape.length === 0 ? this.float : builder.binary('Mul', builder.float32(slope, shape), this.float, scope, spec);
     const sum = offset === 0 ? product : builder.binary('AddV2', product, builder.float32(offset, shape), scope, spec);
     return reciprocal ? builder.unary('Reciprocal', sum, scope) : sum;
+  }
+
+  /** [length]: start, start + stride... */
+  range(
+    { length, start, stride }: { readonly length: Affine; readonly start: number; readonly stride: number },
+    dtype: TensorDtype,
+    at: readonly string[],
+  ): Value {
+    const builder = this.#builder;
+    const spec = { dtype, shape: [-1] } as const;
+    const [from, step] = [builder.int32([0], []), builder.int32([1], [])];
+    const numbers = {
+      op: 'Range',
+      inputs: [from, this.integer(length), step],
+      attrs: { Tidx: int32 },
+      scope: at,
+      outputs: [{ ...spec, dtype: 'int32' } as const],
+    };
+    const cast = { SrcT: int32, DstT: attr.type(dtype), Truncate: attr.bool(false) };
+    const counted = builder.value(numbers);
+    const typed = dtype === 'int32' ? counted : builder.value({ op: 'Cast', inputs: [counted], attrs: cast, scope: at, outputs: [spec] });
+    const scalar = (value: number): Value => (dtype === 'int32' ? builder.int32([value], []) : builder.float32(value));
+    const scaled = stride === 1 ? typed : builder.binary('Mul', typed, scalar(stride), at, spec);
+    return start === 0 ? scaled : builder.binary('AddV2', scaled, scalar(start), at, spec);
   }
 
   /** -1 where a dimension follows the batch. */

@@ -101,6 +101,21 @@ function addValue(builder: ProgramBuilder, general: Exclude<GeneralStep, { kind:
         outputs: [{ dtype, shape: batch.shapeOf(general.shape) }],
       });
     }
+    case 'rows': {
+      const row = builder.constant(constantValue(general.row), step.scope);
+      const { dtype } = specOf(row);
+      return builder.value({
+        op: 'BroadcastTo',
+        inputs: [row, batch.integers(general.shape)],
+        attrs: { T: attr.type(dtype), Tidx: attr.type('int32') },
+        scope: step.scope,
+        outputs: [{ dtype, shape: batch.shapeOf(general.shape) }],
+      });
+    }
+    case 'range': {
+      const { dtype } = constantValue(step);
+      return batch.range(general, dtype, step.scope);
+    }
     case 'random':
       return addRandom(builder, general, { shape: batch.integers(general.shape), outputShape: batch.shapeOf(general.shape), ...random });
   }
