@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { MillraceError, resolveOptions } from '../../core/index.js';
 import { forwardOf, type CompilableModel } from '../compile/compiled-model.js';
 import { loadEager } from '../model/load-eager.js';
-import type { LayersModel, Tensor, Tfjs, Variable } from '../model/tfjs-types.js';
+import { variableOf } from '../model/network.js';
+import type { Tensor, Tfjs, Variable } from '../model/tfjs-types.js';
 import { GraphDefBuilder } from '../saved-model/index.js';
 import { describeSpec } from '../tensor-data.js';
 import { tensorDtypes, type TensorDtype, type TensorValue } from '../tensor-value.js';
@@ -131,7 +132,7 @@ function checkBatch(inputs: Readonly<Record<string, ExportedInput>>, signature: 
 /** Names in the bundle: `layer/weight` for a layers model, whose own names count up from model to model. */
 function keysOf(model: CompilableModel, variables: readonly Variable[]): { readonly variable: Variable; readonly key: string }[] {
   const names = new Map<Variable, string>();
-  if (typeof model !== 'function') for (const weight of (model as LayersModel).weights) names.set(weight.read() as Variable, weight.originalName);
+  if (typeof model !== 'function') for (const weight of model.weights) names.set(variableOf(weight), weight.originalName);
   const taken = new Set<string>();
   return variables.map((variable) => {
     const base = names.get(variable) ?? variable.name;

@@ -54,6 +54,6 @@ function snakeCase(name: string): string {
 }
 
 /** read() hands out the variable itself, typed as a tensor. */
-function variableOf(weight: { read(): unknown }): Variable {
+export function variableOf(weight: { read(): unknown }): Variable {
   return weight.read() as Variable;
 }

@@ -1,4 +1,6 @@
 import type { RecordBatch } from '../../memory/batch.js';
+import type { StepModel } from '../compile/compiled-model.js';
+import { passOf } from '../compile/gradients.js';
 import { openPureFunction, type PureFunction } from '../trace/weighted-function.js';
 import type { TensorSpec, TensorValue } from '../tensor-value.js';
 import type { ColumnModel } from './column-model.js';
@@ -8,7 +10,7 @@ import type { RunProfile } from '../native/index.js';
 import { layerProfile } from '../profile/index.js';
 import { cycleRows } from '../trace/sample.js';
 import { forwardFunction } from './native-forward.js';
-import type { Network, NetworkVariable } from './network.js';
+import type { Network } from './network.js';
 import { readValue } from './tensors.js';
 import type { NamedTensors, Tensor, Tfjs } from './tfjs-types.js';
 import type { GradientResult, StepExplanation, TrainingSession, VariableSpec } from './trainable.js';
@@ -102,7 +104,13 @@ export class TracedSession implements TrainingSession {
 }
 
 function openGradients({ tf, model, network, seed }: TracedSessionOptions): { readonly opened: PureFunction; readonly gradientNames: readonly string[] } {
-  const trainable = network.variables.filter((each) => each.trainable);
+  const nameOf = new Map(network.variables.map(({ name, variable }) => [variable, name]));
+  const step: StepModel = {
+    name: model.name,
+    forward: (features, training) => network.forward(features as NamedTensors, training),
+    loss: (labels, made) => network.loss(made as NamedTensors, labels as NamedTensors),
+    trainable: () => network.variables.filter((each) => each.trainable).map(({ variable }) => variable),
+  };
   let gradientNames: readonly string[] = [];
   const { inputs, outputs } = model.signature;
   const { labelSpecs } = model;
@@ -116,38 +124,13 @@ function openGradients({ tf, model, network, seed }: TracedSessionOptions): { re
     fn: (tensors) => {
       const features = named(inputs, tensors);
       const labels = named(labelSpecs, tensors.slice(inputs.length));
-      const { loss, predictions, gradients } = pass(tf, network, trainable, { features, labels, outputs });
-      const found = trainable.filter(({ variable }) => gradients[variable.name] !== undefined);
-      gradientNames = found.map(({ name }) => name);
-      return [loss, ...predictions, ...found.map(({ variable }) => gradients[variable.name]!)];
+      const { loss, outputs: made, variables, gradients } = passOf(tf, step, features, labels, true);
+      gradientNames = variables.map((variable) => nameOf.get(variable)!);
+      const predictions = outputs.map(({ name, shape }) => tf.reshape((made as NamedTensors)[name]!, shape as number[]));
+      return [loss, ...predictions, ...gradients];
     },
   });
   return { opened, gradientNames };
-}
-
-interface PassInputs {
-  readonly features: NamedTensors;
-  readonly labels: NamedTensors;
-  readonly outputs: readonly TensorSpec[];
-}
-
-function pass(tf: Tfjs, network: Network, trainable: readonly NetworkVariable[], { features, labels, outputs }: PassInputs) {
-  let kept: readonly Tensor[] = [];
-  const { value, grads } = tf.variableGrads(
-    () => {
-      const made = network.forward(features, true);
-      // The tape's scope disposes what its function does not return.
-      kept = outputs.map(({ name, shape }) => tf.keep(tf.reshape(made[name]!, shape as number[])));
-      return network.loss(made, labels).asScalar();
-    },
-    trainable.map(({ variable }) => variable),
-  );
-  const predictions = kept.map((tensor) => {
-    const own = tensor.clone();
-    tensor.dispose();
-    return own;
-  });
-  return { loss: value, predictions, gradients: grads as NamedTensors };
 }
 
 function named(specs: readonly TensorSpec[], tensors: readonly Tensor[]): NamedTensors {

@@ -154,7 +154,7 @@ describe('an exported model', () => {
     const { model, step } = await wordsModel();
     const dir = join(root, 'back');
     await exportSavedModel(model, dir);
-    const copy = await (await wordsModel()).model;
+    const { model: copy } = await wordsModel();
     const names = Object.fromEntries(copy.weights.map(({ originalName }, i) => [originalName, model.weights[i]!.originalName]));
     const read = await importSavedModel(dir, copy, { names });
     assert.equal(read.length, model.weights.length);
