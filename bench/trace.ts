@@ -7,6 +7,7 @@ import { embeddingSteps } from './trace-embedding.js';
 import { layerSteps } from './trace-layers.js';
 import { loading } from './trace-load.js';
 import { mlpSteps } from './trace-mlp.js';
+import { threadedSteps } from './trace-threads.js';
 
 export async function run(log: (line: string) => void): Promise<BenchResult[]> {
   const python = await openPythonPeer();
@@ -20,6 +21,10 @@ export async function run(log: (line: string) => void): Promise<BenchResult[]> {
     results.push(...(await embeddingSteps()));
     log('convolutional and recurrent networks ...');
     results.push(...(await layerSteps(python)));
+    for (const rows of [32, 256]) {
+      log(`two threads at batch ${rows} ...`);
+      results.push(...(await threadedSteps(rows)));
+    }
     log('loading ...');
     results.push(...(await loading()));
     return results;

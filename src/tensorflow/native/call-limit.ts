@@ -1,4 +1,4 @@
-/** Asynchronous native calls of this thread at once; koffi refuses beyond 256 and each takes 256 KiB of stack and heap. */
+/** Asynchronous native calls of this thread at once; koffi refuses beyond 256 and each has a stack. */
 const maxCalls = 64;
 
 let running = 0;

@@ -4,6 +4,7 @@ import { MillraceError } from '../../core/index.js';
 import { locateLibrary, type LibraryLocation } from '../library/manifest.js';
 import { processMemory } from '../library/process-memory.js';
 import { withThreadLockSync } from '../library/thread-lock.js';
+import { setCallStacks } from './call-stack.js';
 
 interface Libc {
   dlopen(path: string, flags: number): bigint | null;
@@ -15,6 +16,7 @@ interface Libc {
 }
 
 function openLibc(): Libc {
+  setCallStacks();
   const libc = koffi.load('libc.so.6');
   return {
     dlopen: libc.func('void* dlopen(const char* path, int flags)'),

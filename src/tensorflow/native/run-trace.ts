@@ -31,7 +31,7 @@ export class RunTrace {
 
   constructor(api: CApi) {
     this.#api = api;
-    const options = RunOptions.encode({ traceLevel: RunOptions_TraceLevel.FULL_TRACE }).finish();
+    const options = RunOptions.encode({ traceLevel: RunOptions_TraceLevel.FULL_TRACE, interOpThreadPool: 0 }).finish();
     this.options = api.newBufferFromString(options, options.byteLength);
     this.metadata = api.newBuffer();
   }

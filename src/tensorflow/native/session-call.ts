@@ -3,8 +3,12 @@ import type { TensorValue } from '../tensor-value.js';
 import { cApi, type Pointer } from './c-api.js';
 import type { FeedSafety } from './feed-safety.js';
 import type { RunPlan } from './run-plan.js';
-import type { RunTrace } from './run-trace.js';
 import { canAlias, newTensor, readTensor } from './tensor-memory.js';
+
+export interface RunBuffers {
+  readonly options?: Pointer | null;
+  readonly metadata?: Pointer | null;
+}
 
 /** The native memory of one run. It must be ended, and keeps the feeds alive until then. */
 export class SessionCall {
@@ -36,10 +40,9 @@ export class SessionCall {
     }
   }
 
-  /** @param trace buffers for a run that is measured */
-  arguments(status: Pointer, trace?: RunTrace): Parameters<ReturnType<typeof cApi>['run']> {
+  /** @param buffers RunOptions, and where RunMetadata go */
+  arguments(status: Pointer, { options = null, metadata = null }: RunBuffers = {}): Parameters<ReturnType<typeof cApi>['run']> {
     const { feeds, fetches, targets } = this.#plan;
-    const [options, metadata] = [trace?.options ?? null, trace?.metadata ?? null];
     const inputs = this.#inputs;
     const outputs = this.#outputs;
     return [this.#session, options, feeds, inputs, inputs.length, fetches, outputs, outputs.length, targets, targets.length, metadata, status];

@@ -4,11 +4,11 @@ import { ConfigProto } from '../saved-model/generated/tensorflow.js';
 
 const threadCount = z.number().int().min(1).max(1024);
 
-/** Sizes of TensorFlow's thread pools, by default as many threads as the machine has cores, shared by all sessions. */
+/** Sizes of TensorFlow's thread pools. */
 export const threadOptionsSchema = z.strictObject({
-  /** Threads inside one operation. They are the process's; the first session to open sets them. */
+  /** Threads inside one operation, by default as many as the machine has cores. They are the process's; the first session to open sets them. */
   intraOp: threadCount.optional(),
-  /** Operations at once. Giving it gives the session a pool of its own. */
+  /** Operations at once: gives the session a pool of its own. Default: a call runs them one after the other on one thread. */
   interOp: threadCount.optional(),
 });
 

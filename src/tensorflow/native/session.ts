@@ -4,9 +4,10 @@ import { cApi } from './c-api.js';
 import { limitCalls } from './call-limit.js';
 import { FeedSafety } from './feed-safety.js';
 import { makeRunPlan, type RunPlan } from './run-plan.js';
+import { onCallingThread } from './run-options.js';
 import { RunTrace, type RunProfile } from './run-trace.js';
 import { graphOptionsSchema, resolveSavedModelOptions, type GraphSessionOptions, type SavedModelOptions, type SessionThreads } from './session-options.js';
-import { SessionCall } from './session-call.js';
+import { SessionCall, type RunBuffers } from './session-call.js';
 import { extendGraph, importGraph, loadSavedModel } from './session-pointers.js';
 import { countedReference, ownReference, type SessionHandle, type SessionReference } from './session-reference.js';
 import { acquireShared, registeredReference } from './session-registry.js';
@@ -43,6 +44,9 @@ const abandoned = new FinalizationRegistry<SessionReference>((reference) => {
  * place where the graph provably keeps nothing of them, so leave them unchanged until the call ends; all others are
  * copied before `run` returns its promise. Results are fresh arrays of the caller's.
  *
+ * A call runs its operations one after the other on one thread (many use several inside), which costs the least; option
+ * threads.interOp gives the session a pool that runs independent ones at once.
+ *
  * Calls may overlap, also from several threads; the graph's own rules say what that means for its variables. TensorFlow
  * cannot be interrupted: terminating a thread waits for its calls, and a thread that ends without {@link close} leaves
  * its reference, so that the memory stays until the process ends.
@@ -50,6 +54,8 @@ const abandoned = new FinalizationRegistry<SessionReference>((reference) => {
 export class NativeSession {
   readonly #reference: SessionReference;
   readonly #safety: FeedSafety;
+  /** Of its own, for operations. */
+  readonly #hasPool: boolean;
   readonly #prepared = new Map<string, PreparedRun>();
   #inFlight = 0;
   #closing: Deferred<void> | undefined;
@@ -59,7 +65,9 @@ export class NativeSession {
     safety: FeedSafety,
     /** Where the graph comes from, for messages. */
     readonly origin: string,
+    { interOp }: SessionThreads = {},
   ) {
+    this.#hasPool = interOp !== undefined;
     this.#reference = reference;
     this.#safety = safety;
     abandoned.register(this, reference, this);
@@ -77,7 +85,7 @@ export class NativeSession {
     const load = () => limitCalls(() => loadSavedModel(identity.dir, tags, threads));
     const key = JSON.stringify([identity, [...tags].sort(), threads]);
     const reference = shared ? await acquireShared(key, load) : ownReference(await load());
-    return new NativeSession(reference, FeedSafety.ofSavedModel(identity.dir, tags), origin);
+    return new NativeSession(reference, FeedSafety.ofSavedModel(identity.dir, tags), origin, threads);
   }
 
   /**
@@ -104,7 +112,7 @@ export class NativeSession {
 
   static #ofGraph(graphDef: Uint8Array, threads: SessionThreads): NativeSession {
     const reference = ownReference(importGraph(graphDef, threads));
-    return new NativeSession(reference, FeedSafety.ofGraph(GraphDef.decode(graphDef)), 'graph');
+    return new NativeSession(reference, FeedSafety.ofGraph(GraphDef.decode(graphDef)), 'graph', threads);
   }
 
   /** A session on what {@link share} of another thread has sent. It copies all feeds. */
@@ -197,7 +205,7 @@ export class NativeSession {
         const call = this.#begin(plan, feeds);
         try {
           withStatus(cApi(), this.origin, (status) => {
-            cApi().run(...call.arguments(status));
+            cApi().run(...call.arguments(status, this.#buffers()));
           });
           return call.results();
         } finally {
@@ -221,13 +229,17 @@ export class NativeSession {
     try {
       await limitCalls(() =>
         withStatusAsync(cApi(), this.origin, (status, done) => {
-          cApi().run.async(...call.arguments(status, trace), done);
+          cApi().run.async(...call.arguments(status, trace ?? this.#buffers()), done);
         }),
       );
       return call.results();
     } finally {
       this.#end(call);
     }
+  }
+
+  #buffers(): RunBuffers {
+    return this.#hasPool ? {} : { options: onCallingThread() };
   }
 
   #begin(plan: RunPlan, feeds: readonly TensorValue[]): SessionCall {

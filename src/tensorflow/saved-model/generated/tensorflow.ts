@@ -270,6 +270,7 @@ export interface TrackableObjectGraph_TrackableObject_SlotVariableReference {
 
 export interface RunOptions {
   traceLevel: RunOptions_TraceLevel;
+  interOpThreadPool: number;
 }
 
 export enum RunOptions_TraceLevel {
@@ -3241,13 +3242,16 @@ export const TrackableObjectGraph_TrackableObject_SlotVariableReference: Message
 };
 
 function createBaseRunOptions(): RunOptions {
-  return { traceLevel: 0 };
+  return { traceLevel: 0, interOpThreadPool: 0 };
 }
 
 export const RunOptions: MessageFns<RunOptions> = {
   encode(message: RunOptions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.traceLevel !== 0) {
       writer.uint32(8).int32(message.traceLevel);
+    }
+    if (message.interOpThreadPool !== 0) {
+      writer.uint32(24).int32(message.interOpThreadPool);
     }
     return writer;
   },
@@ -3271,6 +3275,14 @@ export const RunOptions: MessageFns<RunOptions> = {
             }
 
             message.traceLevel = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.interOpThreadPool = reader.int32();
             continue;
           }
         }
