@@ -8,7 +8,10 @@ export interface CompileOptions extends TraceOptions {
 }
 
 export interface TrainStepOptions extends CompileOptions {
-  /** 'fused' (default): TensorFlow's kernel for the optimizer, one operation for each variable. 'traced': tfjs's own operations. */
+  /**
+   * 'fused' (default): TensorFlow's kernel for the optimizer, one operation for each variable. 'traced': tfjs's own
+   * operations, for the same rounding; slower.
+   */
   readonly optimizer?: 'fused' | 'traced';
   /**
    * Gradients of embedding rows: 'exact' (default) updates rows alone where that is the same algorithm (SGD, Adagrad),

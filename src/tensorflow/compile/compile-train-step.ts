@@ -88,12 +88,17 @@ function fusedStep(tf: Tfjs, model: StepModel, optimizer: StepOptimizer, { train
   };
 }
 
-function tracedStep(tf: Tfjs, model: StepModel, optimizer: StepOptimizer, { training = true, outputs }: ResolvedTrainStepOptions): StepDefinition {
+function tracedStep(tf: Tfjs, model: StepModel, optimizer: StepOptimizer, { training = true, outputs, ...resolved }: ResolvedTrainStepOptions): StepDefinition {
   const run = (inputs: unknown, labels: unknown) => eagerStep(tf, model, optimizer, { inputs, labels, training, outputs });
   return {
-    fn: (inputs, labels) => ({ result: run(inputs, labels) }),
+    // It is called to be traced alone.
+    fn: (inputs, labels) => ({ result: optimizer.uncounted(() => run(inputs, labels)) }),
+    afterCall: () => {
+      optimizer.stepped();
+    },
     eager: run,
     variant: () => JSON.stringify(optimizer.spec()),
+    keepsOperations: resolved.optimizer === 'traced',
     onUnsupported: 'eager',
   };
 }

@@ -14,8 +14,7 @@ export type ModelLoss = string | LossFunctionOfOne | readonly (string | LossFunc
  * @param loss undefined: what the model was compiled with
  */
 export function modelLoss(tf: Tfjs, model: LayersModel, loss: ModelLoss | undefined): (labels: readonly Tensor[], outputs: readonly Tensor[]) => Tensor {
-  const compiled = (model as unknown as { readonly lossFunctions?: readonly LossFunctionOfOne[] }).lossFunctions;
-  const wanted = loss ?? compiled;
+  const wanted = loss ?? compiledLosses(model);
   if (wanted === undefined) throw new MillraceError('MODEL_INVALID', `model ${model.name}: give a loss, or compile the model with one`);
   const count = model.outputs.length;
   const list = (Array.isArray(wanted) ? wanted : Array.from({ length: count }, () => wanted)) as readonly (string | LossFunctionOfOne)[];
@@ -28,13 +27,19 @@ export function modelLoss(tf: Tfjs, model: LayersModel, loss: ModelLoss | undefi
   };
 }
 
+/** What compile() has made of a model's losses, one for each output; a sequential model keeps it in a model of its own. */
+function compiledLosses(model: LayersModel): readonly LossFunctionOfOne[] | undefined {
+  const { lossFunctions, model: inner } = model as unknown as { readonly lossFunctions?: readonly LossFunctionOfOne[]; readonly model?: LayersModel };
+  return lossFunctions ?? (inner === undefined ? undefined : compiledLosses(inner));
+}
+
 /** tf.layers' own function of a name: compiling a model is the only way that tfjs has to get at it. */
 function namedLoss(tf: Tfjs, name: string): LossFunctionOfOne {
   const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1], kernelInitializer: 'zeros' })] });
   const optimizer = tf.train.sgd(1);
   try {
     model.compile({ loss: name, optimizer });
-    return (model as unknown as { readonly lossFunctions: readonly [LossFunctionOfOne] }).lossFunctions[0];
+    return compiledLosses(model)![0]!;
   } catch (thrown) {
     throw new MillraceError('MODEL_INVALID', `there is no loss '${name}': ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown });
   } finally {

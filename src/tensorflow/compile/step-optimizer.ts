@@ -11,6 +11,8 @@ export interface StepOptimizer {
   eager(): Optimizer;
   /** Counts a step. */
   stepped(): void;
+  /** Runs `work`, the steps of which do not count. */
+  uncounted<T>(work: () => T): T;
   dispose(): void;
 }
 
@@ -39,6 +41,14 @@ export function stepOptimizer(tf: Tfjs, given: Optimizer | OptimizerSpec): StepO
       stepped: () => {
         numbers.iterations_ = given.iterations + 1;
       },
+      uncounted: (work) => {
+        const { iterations } = given;
+        try {
+          return work();
+        } finally {
+          numbers.iterations_ = iterations;
+        }
+      },
       dispose: () => undefined,
     };
   }
@@ -47,6 +57,7 @@ export function stepOptimizer(tf: Tfjs, given: Optimizer | OptimizerSpec): StepO
     spec: () => given,
     eager: () => (made ??= createOptimizer(tf, given)),
     stepped: () => undefined,
+    uncounted: (work) => work(),
     dispose: () => made?.dispose(),
   };
 }

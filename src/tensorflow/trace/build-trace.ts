@@ -1,5 +1,5 @@
 import type { Tensor, Tfjs, Variable } from '../model/tfjs-types.js';
-import { MillraceError } from '../../core/errors.js';
+import { isMillraceError, MillraceError } from '../../core/errors.js';
 import type { TensorValue } from '../tensor-value.js';
 import { checkSample } from './check-sample.js';
 import { loadFunction, prepareFunction } from './session/native-function.js';
@@ -9,6 +9,7 @@ import type { TraceEntry } from './traced-function.js';
 import type { ResolvedTraceOptions } from './trace-options.js';
 import { isSlot, traceProgram, type ProgramInput, type ProgramVariable, type TracedProgram } from './trace-program.js';
 import { optimize } from './program/optimize.js';
+import type { Program } from './program/program.js';
 import { withEffects } from './program/with-assignments.js';
 
 /** What a tracer turns into native calls. */
@@ -27,6 +28,8 @@ export interface TraceDefinition {
   readonly variant?: () => string;
   /** Inputs that never have a batch dimension, whatever the options say. */
   readonly isFixed?: (inputName: string) => boolean;
+  /** Whether a graph keeps tfjs's own operations, for the same rounding, instead of faster ones. Default false. */
+  readonly keepsOperations?: boolean;
   /** 'throw', or 'eager' with one warning. */
   readonly onUnsupported: 'throw' | 'eager';
 }
@@ -75,13 +78,14 @@ export function buildTrace(tf: Tfjs, definition: TraceDefinition, { seed, thread
   });
   const visible = outputNames.length;
   // Before the transformation too, which looks for patterns such as gradients of rows.
-  const original = { ...recorded, program: optimize(recorded.program) };
+  const faster = (program: Program): Program => (definition.keepsOperations === true ? program : optimize(program));
+  const original = { ...recorded, program: faster(recorded.program) };
   const { traced: transformed, added } = transform?.(
     original,
     visible,
     examples.map((each) => each.name),
   ) ?? { traced: original, added: undefined };
-  const traced = { ...transformed, program: optimize(transformed.program) };
+  const traced = { ...transformed, program: faster(transformed.program) };
   const tracedMs = performance.now();
   const store = VariableStore.of(tf, traced.variables.filter(isTfVariable), threads);
   try {
@@ -114,8 +118,12 @@ export function buildTrace(tf: Tfjs, definition: TraceDefinition, { seed, thread
     };
   } catch (thrown) {
     void store.release();
-    throw thrown;
+    throw isMillraceError(thrown) && thrown.code === 'TENSORFLOW' ? refused(name, thrown) : thrown;
   }
+}
+
+function refused(name: string, cause: MillraceError): MillraceError {
+  return new MillraceError('UNSUPPORTED', `tracing: ${name}: TensorFlow refuses the graph: ${cause.message}`, { cause });
 }
 
 function isTfVariable(variable: ProgramVariable): variable is Variable {

@@ -44,7 +44,7 @@ export type GeneralStep =
  */
 export function generalize(recordings: readonly Recording[], twin: Recording): readonly GeneralStep[] {
   const [first, ...others] = recordings as [Recording, ...Recording[]];
-  for (const other of [...others, twin]) checkSameProgram(first, other);
+  for (const other of [twin, ...others]) checkSameProgram(first, other);
   const sizes = recordings.map(({ batch }) => batch);
   return first.steps.map((step, at) => {
     const all = recordings.map(({ steps }) => steps[at] as Step);

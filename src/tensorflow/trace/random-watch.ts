@@ -17,19 +17,19 @@ const distributions: ReadonlyMap<string, Distribution> = new Map([
 
 /**
  * Watches tfjs's random operations while a function runs: inside their scopes the seed of the generator is seen on its
- * way (tfjs turns it into text), and Math.random gives known numbers, so that two runs draw different values on purpose.
+ * way (its generator takes it as text, character by character), and Math.random gives known numbers, so that two runs draw different values on purpose.
  */
 export class RandomWatch {
   readonly #random: () => number;
   #open: { readonly distribution: Distribution; seed: string | undefined; isSeeded: boolean } | undefined;
-  readonly #outer: { readonly random: () => number; readonly toString: (this: number, radix?: number) => string };
+  readonly #outer: { readonly random: () => number; readonly charCodeAt: (this: string, at: number) => number };
 
   /** @param salt differs from run to run */
   constructor(salt: number) {
     let count = 0;
     // Weyl sequence: equidistributed, no two numbers alike, nothing to seed.
     this.#random = () => (salt * 0.754_877_666_246_69 + ++count * 0.618_033_988_749_895) % 1;
-    this.#outer = { random: Math.random, toString: Number.prototype.toString };
+    this.#outer = { random: Math.random, charCodeAt: String.prototype.charCodeAt };
   }
 
   enter(scope: string): void {
@@ -37,15 +37,15 @@ export class RandomWatch {
     if (distribution === undefined || this.#open !== undefined) return;
     const open = { distribution, seed: undefined as string | undefined, isSeeded: true };
     this.#open = open;
-    const { toString } = this.#outer;
+    const { charCodeAt } = this.#outer;
     Math.random = () => {
       open.isSeeded = false;
       return this.#random();
     };
-    Number.prototype.toString = function (this: number, radix?: number): string {
-      const text = toString.call(this, radix);
-      open.seed ??= text;
-      return text;
+    String.prototype.charCodeAt = function (this: string, at: number): number {
+      // The generator mixes in blanks first.
+      if (open.seed === undefined && String(this) !== ' ') open.seed = String(this);
+      return charCodeAt.call(this, at);
     };
   }
 
@@ -53,7 +53,7 @@ export class RandomWatch {
     if (!distributions.has(scope) || this.#open?.distribution !== distributions.get(scope)) return;
     this.#open = undefined;
     Math.random = this.#outer.random;
-    Number.prototype.toString = this.#outer.toString;
+    String.prototype.charCodeAt = this.#outer.charCodeAt;
   }
 
   /** The origin of values that are being written now. */

@@ -1,4 +1,4 @@
-import { MillraceError } from '../../core/errors.js';
+import { isMillraceError, MillraceError } from '../../core/errors.js';
 import type { Tensor, Tfjs, Variable } from '../model/tfjs-types.js';
 import type { TensorDtype, TensorValue } from '../tensor-value.js';
 import { generalize } from './generalize.js';
@@ -77,16 +77,39 @@ export function traceProgram(request: ProgramRequest): TracedProgram {
     return result as T;
   };
   const recordAt = (size: number, salt: number): Recording =>
-    keepingVariables(tf, () => run(feedsOf(size), (tensors) => record({ tf, batch: size, inputs: tensors, salt, work: () => fn(tensors) })));
+    keepingVariables(tf, () => run(feedsOf(size), (tensors) => record({ tf, batch: size, inputs: tensors, salt, work: forRows(size, () => fn(tensors)) })));
   const restore = installOverrides(tf);
   try {
-    warmUp(tf, () => run(feedsOf(sizes[0]), (tensors) => void fn(tensors)));
+    warmUp(tf, () => run(hasRows(inputs) ? inputs.map(({ example }) => example) : feedsOf(sizes[0]), (tensors) => void fn(tensors)));
     const recordings = (isBatched ? sizes : sizes.slice(0, 1)).map((size, i) => recordAt(size, i));
     const twin = recordAt(sizes[0], sizes.length);
     return assemble(request, recordings, twin, feedsOf((recordings.at(-1) as Recording).batch));
   } finally {
     restore();
   }
+}
+
+function hasRows(inputs: readonly ProgramInput[]): boolean {
+  return inputs.every(({ example, isBatched }) => !isBatched || example.shape[0] !== 0);
+}
+
+/** Errors of a function that has just run for the example's rows say that it does not run for any number of them. */
+function forRows<T>(size: number, work: () => T): () => T {
+  return () => {
+    try {
+      return work();
+    } catch (thrown) {
+      if (isMillraceError(thrown)) throw thrown;
+      const text = thrown instanceof Error ? thrown.message : String(thrown);
+      throw new MillraceError(
+        'UNSUPPORTED',
+        `tracing: fails for ${size} rows: ${text}; where it works for one number of rows alone, use the option batch: 'none'`,
+        {
+          cause: thrown,
+        },
+      );
+    }
+  };
 }
 
 function assemble({ tf, inputs, seed }: ProgramRequest, recordings: readonly Recording[], twin: Recording, feeds: readonly TensorValue[]): TracedProgram {

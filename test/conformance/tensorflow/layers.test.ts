@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { describe, it } from 'node:test';
 import { compileGradients, compilePredict, loadTfjs } from '../../../src/tensorflow/index.js';
 import type { Tensor } from '../../../src/tensorflow/model/tfjs-types.js';
 import { assertClose, largest, numbersOf, tidied } from './close.js';
 import { rowName, type LayerRow } from './layer-row.js';
 import { layerRows } from './layer-rows.js';
+import { layerTable, tableBegin, tableEnd } from './layer-table.js';
 import { inputRows } from './seeded.js';
 import { eagerPass, loss, subjectOf, type Subject } from './subject.js';
 
@@ -103,5 +106,10 @@ describe('the rows', () => {
       factories.filter((name) => !covered.has(name)),
       [],
     );
+  });
+
+  it('are what docs/tracing.md says (scripts/write-tracing-docs.mjs writes it)', () => {
+    const text = readFileSync(resolve(import.meta.dirname, '../../../../docs/tracing.md'), 'utf8');
+    assert.ok(text.includes(`${tableBegin}\n${layerTable()}\n${tableEnd}`), 'the table of layers is not that of the rows');
   });
 });

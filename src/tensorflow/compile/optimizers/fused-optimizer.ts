@@ -122,8 +122,7 @@ export class StepBuilder {
   }
 
   assign(variable: number, value: Value): ProgramNode {
-    const { node } = this.read(variable);
-    return this.effect('AssignVariableOp', [this.handle(variable), value], { dtype: attr.type(specOf(value).dtype), validate_shape: attr.bool(false) }, [node]);
+    return this.effect('AssignVariableOp', [this.handle(variable), value], { dtype: attr.type(specOf(value).dtype), validate_shape: attr.bool(false) });
   }
 }
 

@@ -16,7 +16,6 @@ interface NativeGradient {
 
 const gradients: readonly NativeGradient[] = [
   { of: 'Relu', op: 'ReluGrad', saves: 'input', order: 'dySaved' },
-  { of: 'Relu6', op: 'Relu6Grad', saves: 'input', order: 'dySaved' },
   { of: 'LeakyRelu', op: 'LeakyReluGrad', saves: 'input', order: 'dySaved', floats: { alpha: 0.2 } },
   { of: 'Sigmoid', op: 'SigmoidGrad', saves: 'output', order: 'savedDy' },
   { of: 'Tanh', op: 'TanhGrad', saves: 'output', order: 'savedDy' },
@@ -25,10 +24,7 @@ const gradients: readonly NativeGradient[] = [
   { of: 'Sqrt', op: 'SqrtGrad', saves: 'output', order: 'savedDy' },
 ];
 
-/**
- * Puts these gradients into tfjs's registries. They are kernels without a gradient of their own, so a gradient of a
- * gradient says that it is missing instead of being wrong.
- */
+/** Puts these gradients into tfjs's registries. They are kernels without a gradient of their own: under a second tape tfjs's stay. */
 export function installNativeGradients(tf: Tfjs): () => void {
   const undo = gradients.map((gradient) => install(tf, gradient));
   return () => {
@@ -37,7 +33,7 @@ export function installNativeGradients(tf: Tfjs): () => void {
 }
 
 function install(tf: Tfjs, { of, op, saves, order, floats = {} }: NativeGradient): () => void {
-  const original = tf.getGradient(of);
+  const original = tf.getGradient(of)!;
   const kernelName = `Millrace${op}`;
   tf.registerKernel({
     kernelName,
@@ -51,20 +47,25 @@ function install(tf: Tfjs, { of, op, saves, order, floats = {} }: NativeGradient
       return backend.executeSingleOutput(op, attributes, order === 'dySaved' ? [dy, saved] : [saved, dy]);
     },
   });
+  const needs = { input: original.inputsToSave !== undefined, output: original.outputsToSave !== undefined };
   tf.registerGradient({
     kernelName: of,
-    ...(saves === 'input' ? { inputsToSave: ['x'] } : { outputsToSave: [true] }),
+    ...(saves === 'input' || needs.input ? { inputsToSave: ['x'] } : {}),
+    ...(saves === 'output' || needs.output ? { outputsToSave: [true] } : {}),
     gradFunc: (dy, saved, attrs) => {
+      // Inputs come before outputs.
+      const [x, y] = [saved[0]!, saved.at(-1)!];
+      const isDifferentiated = rawEngine(tf).state.gradientDepth > 0;
+      if (isDifferentiated) return original.gradFunc(dy, [...(needs.input ? [x] : []), ...(needs.output ? [y] : [])], attrs);
       const given = attrs as Readonly<Record<string, number | undefined>>;
       const passed = Object.fromEntries(Object.entries(floats).map(([name, value]) => [name, given[name] ?? value]));
-      const compute = (): Tensor => rawEngine(tf).runKernel(kernelName, { dy, saved: saved[0] }, passed) as Tensor;
-      // tfjs has its own gradient for int and bool, which have none in TensorFlow.
+      const compute = (): Tensor => rawEngine(tf).runKernel(kernelName, { dy, saved: saves === 'input' ? x : y }, passed) as Tensor;
       return { x: compute };
     },
   });
   return () => {
     tf.unregisterKernel(kernelName, 'tensorflow');
     tf.unregisterGradient(of);
-    if (original !== undefined) tf.registerGradient(original);
+    tf.registerGradient(original);
   };
 }

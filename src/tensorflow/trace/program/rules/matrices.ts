@@ -1,7 +1,7 @@
 import { attr } from '../../../saved-model/index.js';
 import { specOf, type ProgramBuilder, type ProgramNode, type Value } from '../program.js';
 import type { Rule } from '../rewrite.js';
-import { reshaped } from './reshape.js';
+import { isTarget, reshaped } from './reshape.js';
 
 /** Products of single matrices by the kernel for those: tfjs knows batches alone, some of one. */
 export const singleMatrices: Rule = (node, builder) => {
@@ -9,18 +9,19 @@ export const singleMatrices: Rule = (node, builder) => {
   const [a, b] = node.inputs as [Value, Value];
   const [x, y] = [matrix(builder, a, node.scope), matrix(builder, b, node.scope)];
   const shape = node.outputs[0]?.shape;
-  if (x === undefined || y === undefined || shape === undefined) return undefined;
+  if (x === undefined || y === undefined || shape === undefined || (shape.length > 2 && !isTarget(shape))) return undefined;
   const { dtype } = node.outputs[0]!;
   const attrs = { T: attr.type(dtype), transpose_a: node.attrs['adj_x']!, transpose_b: node.attrs['adj_y']! };
   const product = builder.value({ op: 'MatMul', inputs: [x, y], attrs, scope: node.scope, outputs: [{ dtype, shape: shape.slice(-2) }] });
-  return [reshaped(builder, product, shape, node.scope)];
+  return [shape.length === 2 ? product : reshaped(builder, product, shape, node.scope)];
 };
 
 /** A value of [1, ..., m, n] as [m, n]. */
 function matrix(builder: ProgramBuilder, value: Value, scope: readonly string[]): Value | undefined {
   const { shape } = specOf(value);
   if (shape === undefined || shape.length < 2 || shape.slice(0, -2).some((size) => size !== 1)) return undefined;
-  return shape.length === 2 ? value : reshaped(builder, value, shape.slice(-2), scope);
+  if (shape.length === 2) return value;
+  return isTarget(shape.slice(-2)) ? reshaped(builder, value, shape.slice(-2), scope) : undefined;
 }
 
 /** The addition of a vector to the last dimension, which TensorFlow fuses with the product before it. */
@@ -39,7 +40,7 @@ export const biases: Rule = (node, builder) => {
     const innerShape = inner === undefined ? undefined : specOf(inner).shape;
     const size = biasShape?.at(-1);
     if (inner === undefined || innerShape === undefined || innerShape.length < 2 || innerShape.at(-1) !== size || size === undefined) continue;
-    if (biasShape?.length !== 1 || specOf(x).shape?.length !== shape.length) continue;
+    if (biasShape?.length !== 1 || specOf(x).shape?.length !== shape.length || !isTarget(shape)) continue;
     const added = builder.value({
       op: 'BiasAdd',
       inputs: [inner, bias],

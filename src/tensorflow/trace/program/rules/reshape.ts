@@ -10,7 +10,12 @@ export function sameShape(a: readonly number[] | undefined, b: readonly number[]
   return a.every((size, i) => size === b[i]) && a.filter((size) => size < 0).length <= 1;
 }
 
-/** `value` in another shape of the same size, in which at most one dimension is -1. */
+/** Whether a reshape can be told its target by a constant: one dimension at most is what remains, and it can be inferred. */
+export function isTarget(shape: readonly number[]): boolean {
+  return shape.filter((size) => size < 0).length <= 1 && !shape.includes(0);
+}
+
+/** `value` in another shape of the same size that is a target. */
 export function reshaped(builder: ProgramBuilder, value: Value, shape: readonly number[], scope: readonly string[]): Value {
   // A reshape of a reshape is the outer one.
   const from = value.node.op === 'Reshape' ? value.node.inputs[0]! : value;
@@ -28,7 +33,7 @@ export function reshaped(builder: ProgramBuilder, value: Value, shape: readonly 
 /** One reshape for a chain of them, none for those that change nothing, and a shape that is a constant: -1 is the batch. */
 export const reshapes: Rule = ({ op, inputs, outputs, scope }, builder) => {
   const shape = outputs[0]?.shape;
-  if (op !== 'Reshape' || shape === undefined || shape.filter((size) => size < 0).length > 1 || shape.includes(0)) return undefined;
+  if (op !== 'Reshape' || shape === undefined || !isTarget(shape)) return undefined;
   return [reshaped(builder, inputs[0]!, shape, scope)];
 };
 
