@@ -59,7 +59,7 @@ async function wordsModel() {
   const step = await compileTrainStep(model, 'categoricalCrossentropy', adam(0.01));
   const ids: TensorValue = { dtype: 'int32', shape: [6, 3], data: Int32Array.from({ length: 18 }, (_, i) => (i * 7) % 20) };
   const labels: TensorValue = { dtype: 'float32', shape: [6, 2], data: Float32Array.from({ length: 12 }, (_, i) => ((i + (i >> 2)) % 2 === 0 ? 1 : 0)) };
-  for (let i = 0; i < 5; i++) await step.values({ words: ids, numbers: f32([6, 4]) }, labels);
+  for (let i = 0; i < 5; i++) await step.values([ids, f32([6, 4])], labels);
   return { model, step };
 }
 
