@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { encodeError, errorCodes, MillraceError } from '../core/index.js';
+import { addCheckpointCommands } from './commands/checkpoints.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addExplainCommand } from './commands/explain.js';
 import { addJobCommands } from './commands/jobs.js';
@@ -27,6 +28,7 @@ export function createProgram(io: CommandIo): Command {
   addRunCommand(program, io);
   addExplainCommand(program, io);
   addJobCommands(program, io);
+  addCheckpointCommands(program, io);
   addLogsCommand(program, io);
   addDoctorCommand(program, io);
   addSetupCommand(program, io);

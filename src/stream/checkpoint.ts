@@ -2,7 +2,7 @@ import type { JobGraph } from './job-graph.js';
 import type { StateChunk } from './subtask.js';
 
 /** State of a whole job at a cut: chunks by operator uid. Every operator of the job has an entry, also an empty one. */
-export type JobState = ReadonlyMap<string, readonly StateChunk[]>;
+export type CutState = ReadonlyMap<string, readonly StateChunk[]>;
 
 /**
  * - `checkpoint`: taken by itself, dropped when newer ones are there;
@@ -34,7 +34,7 @@ export interface JobCut {
   /** Of the planned graph. */
   readonly fingerprint: string;
   readonly operators: readonly OperatorFacts[];
-  readonly state: JobState;
+  readonly state: CutState;
 }
 
 /** A checkpoint that was made durable. */
@@ -66,7 +66,7 @@ export function operatorFacts({ vertices }: Pick<JobGraph, 'vertices'>): Operato
   );
 }
 
-export function stateBytes(state: JobState): number {
+export function stateBytes(state: CutState): number {
   let bytes = 0;
   for (const chunks of state.values()) for (const chunk of chunks) bytes += chunk.bytes.byteLength;
   return bytes;

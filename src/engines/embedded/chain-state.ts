@@ -17,6 +17,11 @@ function own(bytes: Uint8Array): Uint8Array {
   return bytes.slice();
 }
 
+/** A copy that can be transferred. */
+export function ownState(state: ChainState): ChainState {
+  return Object.fromEntries(Object.entries(state).map(([uid, chunks]) => [uid, chunks.map(({ keyGroup, bytes }) => ({ keyGroup, bytes: own(bytes) }))]));
+}
+
 export function transferables(state: ChainState): ArrayBuffer[] {
   return Object.values(state).flatMap((chunks) => chunks.map((chunk) => chunk.bytes.buffer as ArrayBuffer));
 }
