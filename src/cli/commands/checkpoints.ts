@@ -31,7 +31,9 @@ export function addCheckpointCommands(program: Command, io: CommandIo): void {
         found.map(async ({ storage, name, number, kind, lineage }) => {
           const manifest = await readManifest(storage, name).catch((thrown: unknown) => MillraceError.from(thrown));
           const facts = { name, number, kind, lineage, location: storage.locate(name) };
-          return manifest instanceof MillraceError ? { ...facts, problem: manifest.message } : { ...facts, takenAtMs: manifest.takenAtMs, bytes: manifest.stateBytes };
+          return manifest instanceof MillraceError
+            ? { ...facts, problem: manifest.message }
+            : { ...facts, takenAtMs: manifest.takenAtMs, bytes: manifest.stateBytes };
         }),
       );
       print(
@@ -43,7 +45,7 @@ export function addCheckpointCommands(program: Command, io: CommandIo): void {
 
   withFlags(checkpoints.command('show'))
     .description('show what a checkpoint holds, operator by operator')
-    .argument('<checkpoint>', "folder of a checkpoint, or name of a job for its newest")
+    .argument('<checkpoint>', 'folder of a checkpoint, or name of a job for its newest')
     .action(async (what: string, { checkpointDir, json }: Flags) => {
       const { found } = await find(what, checkpointDir);
       const { readManifest } = await import('../../checkpoints/index.js');
@@ -53,7 +55,9 @@ export function addCheckpointCommands(program: Command, io: CommandIo): void {
       print(json === true, { ...manifest, location: storage.locate(name) }, [
         `${kind} ${number} of job ${job.name} (${job.id}, lineage ${lineage}), ${new Date(takenAtMs).toISOString()}, ${formatBytes(stateBytes)}`,
         `written by ${writtenBy}; bundle ${bundle.slice(0, 16)}; ${keyGroups} key groups; params ${JSON.stringify(params)}`,
-        ...operators.map((operator) => `  ${operator.uid}  ${operator.kind} x ${operator.parallelism}  ${operator.chunks} chunks, ${formatBytes(operator.bytes)}`),
+        ...operators.map(
+          (operator) => `  ${operator.uid}  ${operator.kind} x ${operator.parallelism}  ${operator.chunks} chunks, ${formatBytes(operator.bytes)}`,
+        ),
       ]);
     });
 
@@ -92,7 +96,10 @@ async function find(what: string, checkpointDir: string | undefined): Promise<{ 
     const found = await listCheckpoints(storage);
     if (found.length > 0) return { found: found.map((name) => ({ ...name, storage })) };
   }
-  throw new MillraceError('CHECKPOINT_NOT_FOUND', `no checkpoints of '${what}' in ${checkpointRoot(checkpointDir, readEnvironment())}, and no folder with some at ${path}`);
+  throw new MillraceError(
+    'CHECKPOINT_NOT_FOUND',
+    `no checkpoints of '${what}' in ${checkpointRoot(checkpointDir, readEnvironment())}, and no folder with some at ${path}`,
+  );
 }
 
 interface Found extends CheckpointName {

@@ -144,7 +144,13 @@ export class Checkpointing {
   }
 
   metrics(labels: Readonly<Record<string, string>>): MetricSample[] {
-    const sample = (name: string, type: 'counter' | 'gauge', help: string, value: number): MetricSample => ({ name: `millrace_${name}`, help, type, labels, value });
+    const sample = (name: string, type: 'counter' | 'gauge', help: string, value: number): MetricSample => ({
+      name: `millrace_${name}`,
+      help,
+      type,
+      labels,
+      value,
+    });
     return [
       sample('checkpoints_total', 'counter', 'Cuts of the job that were made durable.', this.#completed),
       sample('checkpoints_failed_total', 'counter', 'Cuts that could not be taken or not be written; the job went on.', this.#failed),
@@ -155,7 +161,13 @@ export class Checkpointing {
     ];
   }
 
-  async #write(plan: JobGraph, number: number, state: CutState, kind: CheckpointKind | undefined, target: string | undefined): Promise<CheckpointInfo | undefined> {
+  async #write(
+    plan: JobGraph,
+    number: number,
+    state: CutState,
+    kind: CheckpointKind | undefined,
+    target: string | undefined,
+  ): Promise<CheckpointInfo | undefined> {
     const store = this.#submission.checkpoints?.store;
     if (store === undefined || kind === undefined) return undefined;
     const { id, name, bundle, params } = this.#submission;
@@ -167,7 +179,12 @@ export class Checkpointing {
     this.#completed++;
     this.#last = info;
     this.#lastError = undefined;
-    this.#log.debug(`${kind} ${number} written`, { location: info.location, bytes: info.bytes, cutMs: Math.round(this.#cutMs), writeMs: Math.round(info.writeMs) });
+    this.#log.debug(`${kind} ${number} written`, {
+      location: info.location,
+      bytes: info.bytes,
+      cutMs: Math.round(this.#cutMs),
+      writeMs: Math.round(info.writeMs),
+    });
     return info;
   }
 

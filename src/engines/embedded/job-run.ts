@@ -223,7 +223,10 @@ export class JobRun implements RunningJob {
     });
     this.#plan = plan;
     this.#overrides = overrides;
-    await this.#start({ number: cut, state }, kept);
+    // From here on the job has its new shape: an attempt that fails is a matter of its restart.
+    await this.#start({ number: cut, state }, kept).catch((thrown: unknown) => {
+      if (this.#state !== 'restarting') throw thrown;
+    });
   }
 
   /** The next attempt, from a cut or from the beginning. */
@@ -354,13 +357,16 @@ export class JobRun implements RunningJob {
     this.#lastFailure = cause;
     if (this.#ending) return;
     this.#attemptFailed.reject(cause);
-    // A job that never ran has lost nothing, and what is wrong with it is for the person who started it.
-    if (!this.#hasRun || !this.#policy.restarts) void this.#tearDown('failed');
+    // What fails to open at the first start has lost nothing, and is for the person who started it.
+    const hasRun = this.#hasRun || handle?.running === true;
+    if (!hasRun || !this.#policy.restarts) void this.#tearDown('failed');
     else if (this.#state !== 'restarting') {
       this.#state = 'restarting';
       this.#checkpoints.abandon(new MillraceError('CUT_FAILED', `job ${this.name} restarts`, { details: { abandoned: true } }));
       this.#whenRunning.resolve();
-      void this.#change(() => this.#restart());
+      // Idle threads and waiting timers do not keep a process alive; a job that will go on does.
+      const alive = setInterval(() => undefined, 60_000);
+      void this.#change(() => this.#restart()).finally(() => clearInterval(alive));
     }
   }
 
@@ -377,10 +383,13 @@ export class JobRun implements RunningJob {
         return;
       }
       const point = this.#checkpoints.point;
-      this.#log.warn(`job restarts ${point === undefined ? 'from the beginning' : `from cut ${point.number}`} in ${decision.delayMs} ms: ${(cause as MillraceError).message}`, {
-        ...{ code: (cause as MillraceError).code, restarts: this.#policy.count },
-        ...(killed.length === 0 ? {} : { killed }),
-      });
+      this.#log.warn(
+        `job restarts ${point === undefined ? 'from the beginning' : `from cut ${point.number}`} in ${decision.delayMs} ms: ${(cause as MillraceError).message}`,
+        {
+          ...{ code: (cause as MillraceError).code, restarts: this.#policy.count },
+          ...(killed.length === 0 ? {} : { killed }),
+        },
+      );
       await Promise.race([sleep(systemClock, decision.delayMs), this.#broken.promise]).catch(() => undefined);
       if (this.#ending) return;
       try {
@@ -419,7 +428,9 @@ export class JobRun implements RunningJob {
   async #tearDown(state: EndState): Promise<void> {
     this.#ending = true;
     clearTimeout(this.#checkpointTimer);
-    const stopped = new MillraceError('CUT_FAILED', `job ${this.name} has ${state === 'finished' ? 'finished' : `been ${state}`}`, { details: { abandoned: true } });
+    const stopped = new MillraceError('CUT_FAILED', `job ${this.name} has ${state === 'finished' ? 'finished' : `been ${state}`}`, {
+      details: { abandoned: true },
+    });
     this.#broken.reject(stopped);
     this.#whenRunning.resolve();
     this.#checkpoints.abandon(stopped);

@@ -86,7 +86,9 @@ test('docs/options.md lists each command with its options', () => {
   const documented = new Map(tableOf('Command line').map(([command, options]) => [/millrace ([a-z ]*[a-z])/.exec(command!)![1]!, namesIn(options!)]));
   // Of a command with commands of its own, those are what one can call.
   const commands = program.commands.flatMap((command) =>
-    command.commands.length === 0 ? [[command.name(), command] as const] : command.commands.map((inner) => [`${command.name()} ${inner.name()}`, inner] as const),
+    command.commands.length === 0
+      ? [[command.name(), command] as const]
+      : command.commands.map((inner) => [`${command.name()} ${inner.name()}`, inner] as const),
   );
   assert.deepEqual([...documented.keys()].sort(), commands.map(([name]) => name).sort());
   for (const [name, command] of commands) {
