@@ -14,7 +14,8 @@ export async function encodeSnapshots(snapshots: ReadonlyMap<string, Snapshot>):
 
 /** Bytes that can be transferred: alone in their buffer, and not in shared memory. */
 function own(bytes: Uint8Array): Uint8Array {
-  return bytes.slice();
+  // Not slice(): that of a Buffer is a view.
+  return new Uint8Array(bytes);
 }
 
 /** A copy that can be transferred. */

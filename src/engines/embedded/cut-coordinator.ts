@@ -15,7 +15,7 @@ interface RunningCut {
 
 /**
  * Takes cuts, one at a time: asks the sources, gathers an answer of every subtask that has not ended, or gives up at the
- * deadline. An ended subtask's last state counts as its answer.
+ * deadline. The last state of a subtask that ended before the barrier counts as its answer.
  */
 export class CutCoordinator {
   readonly #timeoutMs: number;
@@ -66,7 +66,8 @@ export class CutCoordinator {
     if (running === undefined) return;
     const states: ChainState[] = [];
     for (const handle of running.handles) {
-      const state = handle.ended ?? running.answers.get(handle);
+      // Who answered and ended since has passed the barrier before its end: its last state is a later one than this cut's.
+      const state = running.answers.get(handle) ?? handle.ended;
       if (state === undefined) return;
       states.push(state);
     }
