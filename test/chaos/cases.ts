@@ -25,7 +25,7 @@ export interface ChaosCase {
   readonly workers: number;
   readonly servers: number;
   readonly records: number;
-  /** When it strikes, ms after the first checkpoint of a run, one entry a hit. */
+  /** When it strikes: ms after the start, and after each hit. */
   readonly hitsMs: readonly number[];
   readonly checkpointEveryMs: number;
 }
@@ -42,7 +42,7 @@ export function drawCase(seed: number, fault?: FaultName): ChaosCase {
     workers: random.int(1, 3),
     servers: random.int(1, 2),
     records: random.int(4_000, 8_000),
-    hitsMs: Array.from({ length: random.int(1, 3) }, () => random.int(0, 900)),
+    hitsMs: Array.from({ length: random.int(1, 3) }, () => random.int(0, 1_800)),
     checkpointEveryMs: random.int(50, 400),
   };
 }

@@ -13,7 +13,8 @@ const { values } = parseArgs({ options: { runs: { type: 'string', default: '20' 
 const runs = Number(values.runs);
 const first = Number(values.seed);
 if (!Number.isInteger(runs) || runs < 1 || !Number.isInteger(first)) throw new Error('chaos: --runs and --seed want whole numbers');
-if (values.fault !== undefined && !faultNames.includes(values.fault as FaultName)) throw new Error(`chaos: no fault '${values.fault}'; there are: ${faultNames.join(', ')}`);
+if (values.fault !== undefined && !faultNames.includes(values.fault as FaultName))
+  throw new Error(`chaos: no fault '${values.fault}'; there are: ${faultNames.join(', ')}`);
 
 const hasDisk = canFillDisk();
 if (!hasDisk) console.log("this process may not mount a small disk: fault 'disk full' is left out");
@@ -38,9 +39,13 @@ for (const fault of faultNames) {
     if (cell.length === 0) continue;
     const sum = (of: 'hits' | 'restarts'): number => cell.reduce((so, result) => so + ('error' in result ? 0 : result[of]), 0);
     const failed = cell.filter((result) => 'error' in result).length;
-    console.log(`${fault.padEnd(30)} ${mode}  ${[cell.length, sum('hits'), sum('restarts'), failed].map((n, c) => String(n).padStart([4, 4, 8, 6][c]!)).join('  ')}`);
+    console.log(
+      `${fault.padEnd(30)} ${mode}  ${[cell.length, sum('hits'), sum('restarts'), failed].map((n, c) => String(n).padStart([4, 4, 8, 6][c]!)).join('  ')}`,
+    );
   }
 }
 const failed = results.filter((result) => 'error' in result);
-console.log(`\n${results.length} runs from seed ${first}, ${failed.length} failed${failed.length === 0 ? '' : `: seeds ${failed.map((result) => result.case.seed).join(', ')}`}`);
+console.log(
+  `\n${results.length} runs from seed ${first}, ${failed.length} failed${failed.length === 0 ? '' : `: seeds ${failed.map((result) => result.case.seed).join(', ')}`}`,
+);
 process.exitCode = failed.length > 0 ? 1 : 0;

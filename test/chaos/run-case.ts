@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { DirectoryStorage, listCheckpoints } from '../../src/checkpoints/index.js';
 import { readLines, root, Sandbox, type Command, type Ended } from '../e2e/millrace.js';
 import { describeCase, faults, type ChaosCase } from './cases.js';
 
@@ -81,19 +82,21 @@ class ChaosRun {
 
   async run(): Promise<ChaosResult> {
     if (this.#chaos.fault === 'disk full') this.#isMounted = mount(this.#sandbox.path('checkpoints'));
-    this.#start(false);
-    await this.#firstCheckpoint();
+    this.#start();
+    await this.#command.until(() => this.#hasEnded || this.#command.events.some(({ event }) => event === 'started'), 'start');
     for (const hitMs of this.#chaos.hitsMs) {
       await delay(hitMs);
       if (this.#hasEnded || !(await this.#strike())) break;
-      this.#hits++;
     }
     const { code, orphans } = await this.#command.ended;
     assert.equal(code, 0, 'exit code');
     assert.deepEqual(orphans, [], 'processes left behind');
+    this.#hits += readdirSync(this.#sandbox.path('faults')).filter((name) => /\.\d+$/.test(name)).length;
     this.#restarts += Number(this.#command.events.at(-1)?.['restarts']);
     this.#check();
-    const weights = createHash('sha256').update(readFileSync(this.#path('model/weights.bin'))).digest('hex');
+    const weights = createHash('sha256')
+      .update(readFileSync(this.#path('model/weights.bin')))
+      .digest('hex');
     return { case: this.#chaos, hits: this.#hits, restarts: this.#restarts, weights, durationMs: performance.now() - this.#startedMs };
   }
 
@@ -105,7 +108,7 @@ class ChaosRun {
     return join(this.#sandbox.path('out'), name);
   }
 
-  #start(restore: boolean): void {
+  #start(restore = false): void {
     const { mode, workers, servers, records, checkpointEveryMs } = this.#chaos;
     const params = { output: this.#sandbox.path('out'), faults: this.#sandbox.path('faults'), records, rate, workers, servers, mode, model: this.#model };
     const set = Object.entries(params).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
@@ -114,14 +117,9 @@ class ChaosRun {
     this.#command = this.#sandbox.start('run', job, ...set, ...checkpoints, ...(restore ? ['--restore', 'latest'] : []), '--json');
   }
 
-  /** Before it there is nothing to go back to but the beginning, which is checked, too, but by chance only. */
-  async #firstCheckpoint(): Promise<void> {
-    await this.#command.until(() => this.#hasEnded || this.#stored > 0, 'checkpoint');
-  }
-
-  get #stored(): number {
-    const found = spawnSync('ls', [join(this.#sandbox.path('checkpoints'), 'counting')], { encoding: 'utf8' });
-    return found.stdout.split('\n').filter((name) => name !== '').length;
+  /** True where there is something to go back to; before the first checkpoint a run begins anew. */
+  async #isStored(): Promise<boolean> {
+    return (await listCheckpoints(new DirectoryStorage(join(this.#sandbox.path('checkpoints'), 'counting')))).length > 0;
   }
 
   /** @returns false where the job had ended before it could be struck */
@@ -132,14 +130,16 @@ class ChaosRun {
       const { signal, orphans }: Ended = await this.#command.ended;
       if (signal !== 'SIGKILL') return false;
       assert.deepEqual(orphans, [], 'processes left behind by a kill');
+      this.#hits++;
       this.#restarts++;
-      this.#start(true);
+      this.#start(await this.#isStored());
       await this.#command.until(() => this.#command.events.some(({ event }) => event === 'started'), 'start after a kill');
     } else if (at === 'disk') {
       const filler = this.#sandbox.path('checkpoints/filler');
       spawnSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=4k']);
       await delay(3 * this.#chaos.checkpointEveryMs);
       rmSync(filler, { force: true });
+      this.#hits++;
     } else writeFileSync(join(this.#sandbox.path('faults'), at), how);
     return true;
   }
@@ -148,7 +148,8 @@ class ChaosRun {
     const { records } = this.#chaos;
     const model = JSON.parse(readFileSync(this.#path('model/model.json'), 'utf8')) as { final: boolean };
     assert.equal(model.final, true, 'the final model');
-    if (this.#model === 'counter') assert.equal(new Float32Array(Uint8Array.from(readFileSync(this.#path('model/weights.bin'))).buffer)[0], records, 'records in the variable');
+    if (this.#model === 'counter')
+      assert.equal(new Float32Array(Uint8Array.from(readFileSync(this.#path('model/weights.bin'))).buffer)[0], records, 'records in the variable');
     const predicted = readLines(this.#path('predictions.jsonl')).map(({ n }) => Number(n));
     assert.equal(predicted.length, records, 'records in the sink');
     assert.equal(new Set(predicted).size, records, 'different records in the sink');
@@ -166,7 +167,9 @@ class ChaosRun {
         `counts of key ${key}`,
       );
     }
-    const windows = readLines(this.#path('windows.jsonl')).map((row) => `${Number(row['key'])} ${Date.parse(String(row['windowStart'] ?? row['start']))} ${Number(row['records'])}`);
+    const windows = readLines(this.#path('windows.jsonl')).map(
+      (row) => `${Number(row['key'])} ${Date.parse(String(row['windowStart'] ?? row['start']))} ${Number(row['records'])}`,
+    );
     assert.deepEqual(windows.sort(), expectedWindows(records).sort(), 'windows');
   }
 }

@@ -357,8 +357,8 @@ export class JobRun implements RunningJob {
     this.#lastFailure = cause;
     if (this.#ending) return;
     this.#attemptFailed.reject(cause);
-    // What fails to open at the first start has lost nothing, and is for the person who started it.
-    const hasRun = this.#hasRun || handle?.running === true;
+    // What cannot open at the first start has lost nothing, and is for the person who started it, unless it is mere bad luck.
+    const hasRun = this.#hasRun || handle?.running === true || cause.retryable;
     if (!hasRun || !this.#policy.restarts) void this.#tearDown('failed');
     else if (this.#state !== 'restarting') {
       this.#state = 'restarting';

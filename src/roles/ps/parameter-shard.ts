@@ -191,9 +191,7 @@ export class ParameterShard {
     const isMean = this.#options.gradients !== 'sum';
     // What is not trainable comes as its value, and values are never summed.
     const gradients =
-      isMean && pushes.length === 1
-        ? pushes[0]!.gradients
-        : combineGradients(pushes, (segment) => isMean || this.#segments[segment]?.spec.trainable !== true);
+      isMean && pushes.length === 1 ? pushes[0]!.gradients : combineGradients(pushes, (segment) => isMean || this.#segments[segment]?.spec.trainable !== true);
     for (const { segment, data } of gradients) {
       const target = this.#segments[segment];
       if (target?.spec.length !== data.length) {

@@ -1,6 +1,24 @@
 import { readFileSync, renameSync } from 'node:fs';
 import { threadId } from 'node:worker_threads';
-import { adam, bool, concat, count, defineJob, defineModel, dense, fromLoss, generator, int32, jsonl, numeric, param, sgd, t, tumbling, type OperatorNode } from 'millrace';
+import {
+  adam,
+  bool,
+  concat,
+  count,
+  defineJob,
+  defineModel,
+  dense,
+  fromLoss,
+  generator,
+  int32,
+  jsonl,
+  numeric,
+  param,
+  sgd,
+  t,
+  tumbling,
+  type OperatorNode,
+} from 'millrace';
 
 /** The model that counts: its only variable grows by 1 with each record, because the gradient of each is -1 and they are summed. */
 const counter = fromLoss({
@@ -65,8 +83,14 @@ export default defineJob({
         const label = node.role ?? (node.kind === 'source' || node.kind === 'sink' ? node.kind : undefined);
         if (label === undefined) continue;
         (node as { create: OperatorNode['create'] }).create = () => {
-          arm(params.faults, label);
-          return create();
+          const subtask = create();
+          const open = subtask.open.bind(subtask);
+          // What throws while it opens for the first time ends the job at once, as it should: not what is looked for here.
+          subtask.open = async (...args) => {
+            await open(...args);
+            arm(params.faults, label);
+          };
+          return subtask;
         };
       }
     });
@@ -88,7 +112,9 @@ export default defineJob({
       publishEverySteps: 1_000,
     };
     const predictions =
-      params.model === 'network' ? numbers.train(network, options).predictions.select('n') : numbers.train(counter, { ...options, gradients: 'sum' }).predictions.select('n');
+      params.model === 'network'
+        ? numbers.train(network, options).predictions.select('n')
+        : numbers.train(counter, { ...options, gradients: 'sum' }).predictions.select('n');
     predictions.to(jsonl(`${output}/predictions.jsonl`, { flushMs: 50 }));
     const byKey = numbers.keyBy('key');
     byKey
