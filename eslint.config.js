@@ -8,6 +8,7 @@ const arrows = {
   tensorflow: ['core', 'memory'],
   rpc: ['core'],
   stream: ['core', 'memory'],
+  checkpoints: ['stream', 'memory', 'core'],
   'engines/embedded': ['stream', 'memory', 'core'],
   'engines/flink': ['stream', 'memory', 'core'],
   connectors: ['stream', 'memory', 'core'],

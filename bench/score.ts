@@ -114,6 +114,7 @@ function benchContext(output: Output): SubtaskContext {
     parallelismOf: () => 1,
     attempt: 0,
     isRestored: false,
+    hasEnded: () => false,
     keyGroups: { from: 0, to: 128, total: 128 },
     output: () => output,
     clock: systemClock,

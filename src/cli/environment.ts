@@ -10,6 +10,7 @@ import { join, resolve } from 'node:path';
  * | MILLRACE_CACHE_DIR       | where setup keeps the native library                           | $XDG_CACHE_HOME/millrace    |
  * | MILLRACE_RUNTIME_DIR     | sockets of running jobs                                        | $XDG_RUNTIME_DIR/millrace   |
  * | MILLRACE_STATE_DIR       | logs of jobs                                                   | $XDG_STATE_HOME/millrace    |
+ * | MILLRACE_CHECKPOINT_DIR  | checkpoints of jobs: a directory                              | checkpoints in the state dir |
  * | NO_COLOR, FORCE_COLOR    | as everywhere                                                  |                             |
  */
 export interface CliEnvironment {
@@ -17,6 +18,8 @@ export interface CliEnvironment {
   readonly cacheDir: string;
   readonly runtimeDir: string;
   readonly stateDir: string;
+  /** undefined: what the job says, or `checkpoints` in the state directory. */
+  readonly checkpointDir: string | undefined;
 }
 
 export function readEnvironment(env: NodeJS.ProcessEnv = process.env): CliEnvironment {
@@ -32,5 +35,6 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): CliEnviro
     // The user's id keeps two users apart where there is no runtime directory of their own.
     runtimeDir: under('MILLRACE_RUNTIME_DIR', 'XDG_RUNTIME_DIR', join(tmpdir(), `millrace-${userInfo().uid}`)),
     stateDir: under('MILLRACE_STATE_DIR', 'XDG_STATE_HOME', join(homedir(), '.local', 'state', 'millrace')),
+    checkpointDir: given('MILLRACE_CHECKPOINT_DIR'),
   };
 }

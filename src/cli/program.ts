@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { encodeError, errorCodes, MillraceError } from '../core/index.js';
+import { addCheckpointCommands } from './commands/checkpoints.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addExplainCommand } from './commands/explain.js';
 import { addExportCommand } from './commands/export.js';
@@ -29,6 +30,7 @@ export function createProgram(io: CommandIo): Command {
   addExplainCommand(program, io);
   addExportCommand(program, io);
   addJobCommands(program, io);
+  addCheckpointCommands(program, io);
   addLogsCommand(program, io);
   addDoctorCommand(program, io);
   addSetupCommand(program, io);

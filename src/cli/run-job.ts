@@ -4,6 +4,7 @@ import { MillraceError, ReleaseStack } from '../core/index.js';
 import { bundleJob, createEmbeddedEngine, loadJob } from '../engines/embedded/index.js';
 import { PrometheusExposition, startMetricsServer } from '../observability/index.js';
 import { buildGraph, resolveParams, type JobSummary, type RunningJob } from '../stream/index.js';
+import { planCheckpoints, type CheckpointFlags } from './checkpoint-place.js';
 import { startControlServer } from './control/control-server.js';
 import { JobDirectory } from './control/directory.js';
 import type { CliEnvironment } from './environment.js';
@@ -22,6 +23,7 @@ export interface RunRequest {
   readonly metricsHost: string;
   readonly metricsPort: number;
   readonly maxThreads: number | undefined;
+  readonly checkpoints: CheckpointFlags;
   readonly progressEveryMs: number;
 }
 
@@ -41,6 +43,8 @@ export async function runJob(request: RunRequest, environment: CliEnvironment, v
     const log = createJobLog(join(environment.stateDir, 'logs'), definition.name, id, view);
     releases.defer(() => log.close());
 
+    const warn = (message: string): void => log.write({ timeMs: Date.now(), level: 'warn', message, fields: {} });
+    const plan = await planCheckpoints(definition, request.checkpoints, { id, environment, warn, releases });
     const engine = createEmbeddedEngine(request.maxThreads === undefined ? {} : { maxThreads: request.maxThreads });
     const job = await engine.submit({
       id,
@@ -51,6 +55,7 @@ export async function runJob(request: RunRequest, environment: CliEnvironment, v
       parallelism: request.parallelism ?? definition.parallelism,
       keyGroups: definition.keyGroups,
       overrides: request.overrides,
+      ...plan,
       log: log.write,
       onReport: ({ channel, value }) => {
         if (channel === 'console') view.output(value as readonly string[]);

@@ -54,6 +54,7 @@ export const errorCodes = Object.freeze({
 
   GRAPH_INVALID: row(3, 'INVALID_ARGUMENT', false, 'The stream graph has one or more problems; each is listed with its operator.'),
   GRAPH_DIFFERS: row(3, 'FAILED_PRECONDITION', false, 'A thread built another graph than the first one: the job is not deterministic.'),
+  STATE_MISMATCH: row(3, 'FAILED_PRECONDITION', false, 'A checkpoint does not fit the graph that restores it; each operator that does not fit is listed.'),
   SCHEMA_MISMATCH: row(3, 'INVALID_ARGUMENT', false, 'A column is missing or has another type than the consumer needs.'),
   SHAPE_MISMATCH: row(3, 'INVALID_ARGUMENT', false, 'A tensor has another shape or dtype than the model or signature needs.'),
 
@@ -62,6 +63,9 @@ export const errorCodes = Object.freeze({
   RECORD_TOO_LARGE: row(4, 'OUT_OF_RANGE', false, 'A record or frame is larger than a channel can carry.'),
   FORMAT_INVALID: row(4, 'DATA_LOSS', false, 'A file or a message is not in the format that it claims to be.'),
   STATE_INVALID: row(4, 'DATA_LOSS', false, 'State bytes do not fit the operator that restores them.'),
+
+  CHECKPOINT_INVALID: row(4, 'DATA_LOSS', false, 'A checkpoint is torn or damaged, or was written by a later version; the message names the file.'),
+  CHECKPOINT_NOT_FOUND: row(4, 'NOT_FOUND', false, 'There is no checkpoint to restore from at the place that was given.'),
 
   USER_FUNCTION: row(5, 'ABORTED', false, 'A function of the job threw; the message names operator and position.'),
   NODE_ENTRY: row(5, 'ABORTED', false, 'A node entry threw or never asked for its next batch.'),

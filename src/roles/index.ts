@@ -10,9 +10,9 @@ provideRoles({
     const { PsRole } = await import('./ps/index.js');
     return new PsRole(host, optimizer);
   },
-  async createLocalShard(optimizer, epoch, restored) {
+  async createLocalShard(options, restored) {
     const { createLocalShard } = await import('./ps/index.js');
-    return createLocalShard(optimizer, epoch, restored);
+    return createLocalShard(options, restored);
   },
   trainingEntry: (model, options) => async (ctx) => {
     const { trainingEntry } = await import('./worker/index.js');

@@ -1,6 +1,8 @@
 import type { LogRecord, MetricSample } from '../core/index.js';
 import type { MillraceError } from '../core/errors.js';
+import type { CheckpointInfo, CheckpointStore, JobCut } from './checkpoint.js';
 import type { LogicalGraph } from './graph.js';
+import type { RestartSettings } from './restart-options.js';
 
 /**
  * The engine port, job side: runs a graph somewhere. The embedded engine runs it on this machine's threads; another
@@ -24,9 +26,24 @@ export interface JobSubmission {
   readonly keyGroups: number;
   /** Operator uid or role name -> parallelism; over `parallelism` and the graph's own. */
   readonly overrides: Readonly<Record<string, number>>;
+  /** Absent: cuts are taken for `scale` only, and stay in memory. */
+  readonly checkpoints?: CheckpointSettings;
+  /** The checkpoint to start from, and whether state that fits nothing may be left out. */
+  readonly restore?: { readonly from: JobCut & { readonly location: string }; readonly allowDroppedState: boolean };
+  /** Default: nothing restarts. */
+  readonly restart?: RestartSettings;
   readonly log: (record: LogRecord) => void;
   /** Gets what subtasks hand out by SubtaskContext.report; an error it throws fails the job. */
   readonly onReport?: (report: SubtaskReport) => void;
+}
+
+export interface CheckpointSettings {
+  /** From the start of a checkpoint to the start of the next, ms; undefined: on demand only. */
+  readonly everyMs: number | undefined;
+  /** Without one, cuts stay in memory: enough to restart in place. */
+  readonly store: CheckpointStore | undefined;
+  /** Highest number of a cut that the store has: counting goes on from there. Default 0. */
+  readonly after?: number;
 }
 
 /** A value that a subtask handed to the process that submitted the job. */
@@ -47,7 +64,7 @@ export interface JobBundle {
   readonly source?: string;
 }
 
-export type JobState = 'starting' | 'running' | 'rescaling' | 'draining' | 'finished' | 'failed' | 'cancelled';
+export type JobState = 'starting' | 'running' | 'rescaling' | 'restarting' | 'draining' | 'finished' | 'suspended' | 'failed' | 'cancelled';
 
 export interface RunningJob {
   readonly id: string;
@@ -57,6 +74,13 @@ export interface RunningJob {
   readonly finished: Promise<JobSummary>;
   /** Sources stop, everything already read is processed, sinks commit. Resolves with the summary. */
   stop(): Promise<JobSummary>;
+  /**
+   * Takes a savepoint and ends the job without draining it: windows stay open, and a run that restores goes on as if nothing
+   * had happened. @throws CUT_FAILED and what the store throws; the job goes on then
+   */
+  suspend(target?: string): Promise<JobSummary>;
+  /** Takes a savepoint while the job goes on. @throws CUT_FAILED, UNSUPPORTED without a store, and what the store throws */
+  savepoint(target?: string): Promise<CheckpointInfo>;
   cancel(): Promise<void>;
   /** Takes a cut in memory, redeploys with the new parallelism, goes on. @throws OPTION_INVALID, CUT_FAILED */
   scale(operatorOrRole: string, parallelism: number): Promise<void>;
@@ -68,9 +92,21 @@ export interface RunningJob {
 export interface JobSummary {
   readonly id: string;
   readonly name: string;
-  readonly state: 'finished' | 'cancelled';
+  readonly state: 'finished' | 'suspended' | 'cancelled';
   readonly durationMs: number;
   readonly operators: readonly OperatorStatus[];
+  readonly checkpoints: CheckpointStatus;
+  /** Restarts in place after failures. */
+  readonly restarts: number;
+}
+
+export interface CheckpointStatus {
+  /** Durable cuts of this run. */
+  readonly completed: number;
+  readonly failed: number;
+  readonly last?: CheckpointInfo;
+  /** Why the newest attempt failed; absent where it did not. */
+  readonly lastError?: { readonly code: MillraceError['code']; readonly message: string };
 }
 
 export interface JobStatus {
@@ -80,6 +116,9 @@ export interface JobStatus {
   readonly startedAtMs: number;
   readonly attempt: number;
   readonly operators: readonly OperatorStatus[];
+  readonly checkpoints: CheckpointStatus;
+  /** Restarts in place after failures; `error` is what the last of them was for, or why the job failed. */
+  readonly restarts: number;
   readonly error?: { readonly code: MillraceError['code']; readonly message: string };
 }
 

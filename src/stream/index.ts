@@ -20,6 +20,8 @@ export {
   type Derived,
   type DerivedColumn,
 } from './columns.js';
+export * from './checkpoint.js';
+export { checkpointOptions, type CheckpointOptions, type ResolvedCheckpointOptions } from './checkpoint-options.js';
 export * from './connector.js';
 export { DataStream, type BuildScope, type Flat, type NamingOptions } from './data-stream.js';
 export * from './engine.js';
@@ -32,6 +34,7 @@ export * from './job-graph.js';
 export type { OperatorOptions, UserFunctionOptions } from './operator-options.js';
 export * from './params.js';
 export * from './planner/index.js';
+export { restartSettings, type ResolvedRestartStrategy, type RestartSettings, type RestartStrategy } from './restart-options.js';
 export * from './subtask.js';
 export { KeyedStream } from './keyed-stream.js';
 export type { KeyedContext, KeyedProcessFunction, KeyedTimerContext, SideOutputs, TimeDomain, TimerService } from './operators/keyed-process-function.js';

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { checkpointOptions, type CheckpointOptions, type ResolvedCheckpointOptions } from './checkpoint-options.js';
+import { restartRoles, restartStrategy, type ResolvedRestartStrategy, type RestartStrategy } from './restart-options.js';
 import { isMillraceError, MillraceError } from '../core/errors.js';
 import { resolveOptions } from '../core/options.js';
 import type { DataStream } from './data-stream.js';
@@ -26,6 +28,12 @@ export interface JobOptions<P extends Params> {
   readonly parallelism?: number;
   /** Units that keyed state moves in when the parallelism changes; the most subtasks a keyed operator can have. 1..32768, default 128. */
   readonly keyGroups?: number;
+  /** Checkpoints that the job takes by itself; `--checkpoint-every` and `--checkpoint-dir` go over it. Default: none. */
+  readonly checkpoint?: CheckpointOptions;
+  /** What happens after a failure. Default: exponential backoff where the job takes checkpoints, else none. */
+  readonly restart?: RestartStrategy;
+  /** Other strategies for failures of the nodes of a role: 'am', 'worker', 'ps', … Default: none. */
+  readonly restartRoles?: Readonly<Record<string, RestartStrategy>>;
   /**
    * Adds sources, operators and sinks. It runs once in every thread of the job and must build the same graph each time:
    * no clocks, no random numbers. Nothing flows before it has returned.
@@ -41,6 +49,9 @@ export interface JobDefinition<P extends Params = Params> {
   readonly params: P;
   readonly parallelism: number;
   readonly keyGroups: number;
+  readonly checkpoint: ResolvedCheckpointOptions | undefined;
+  readonly restart: ResolvedRestartStrategy | undefined;
+  readonly restartRoles: Readonly<Record<string, ResolvedRestartStrategy>> | undefined;
   readonly build: (context: BuildContext<P>) => void;
 }
 
@@ -55,6 +66,9 @@ export const jobOptions = z.strictObject({
     .default({}),
   parallelism: z.number().int().min(1).default(1),
   keyGroups: z.number().int().min(1).max(32_768).default(128),
+  checkpoint: checkpointOptions.optional(),
+  restart: restartStrategy.optional(),
+  restartRoles: restartRoles.optional(),
   build: z.custom<object>((build) => typeof build === 'function', 'must be a function'),
 });
 
@@ -79,6 +93,9 @@ export function defineJob<const P extends Params = Readonly<Record<string, never
     params: (options.params ?? {}) as P,
     parallelism: resolved.parallelism,
     keyGroups: resolved.keyGroups,
+    checkpoint: resolved.checkpoint,
+    restart: resolved.restart,
+    restartRoles: resolved.restartRoles,
     build: options.build.bind(options),
   };
   return Object.freeze(Object.defineProperty(job, brand, { value: true }));

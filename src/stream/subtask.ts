@@ -33,8 +33,12 @@ export interface Subtask {
   prepareSnapshot?(cut: number): void | Promise<void>;
   /** At the barrier: capture state at once (copy or copy-on-write); chunks are encoded when the engine iterates. */
   freeze?(cut: number): Snapshot;
-  /** Cut `cut` is complete: commit what was prepared for it and all before. Idempotent. */
+  /**
+   * Cut `cut` is complete, and durable where the job takes checkpoints: commit what was prepared for it and all before.
+   * Idempotent. A restore from a cut commits what was prepared for it: this call may have been lost.
+   */
   complete?(cut: number): void | Promise<void>;
+  /** Cut `cut` will not complete: what was prepared for it stays pending, for the next one. */
   abort?(cut: number): void | Promise<void>;
   /** Last call. `drained`: the input ended and everything was emitted; else cancelled, failed or redeployed. */
   close?(drained: boolean): void | Promise<void>;
@@ -96,10 +100,12 @@ export interface SubtaskContext {
   readonly attempt: number;
   readonly keyGroups: KeyGroupRange;
   /**
-   * True where this deployment continues from a cut, even if none of its chunks came to this subtask (more subtasks than
-   * chunks): a source must not then deal out its splits anew.
+   * True where the operator continues from a cut, even if none of its chunks came to this subtask (more subtasks than
+   * chunks): a source must not then deal out its splits anew. False where a checkpoint does not know the operator.
    */
   readonly isRestored: boolean;
+  /** True where all subtasks of an operator have ended for good: they are not part of this deployment. */
+  hasEnded(uid: string): boolean;
   /** Output for the main stream (no tag) or a side output. Emitting to a tag nobody reads is cheap. */
   output(tag?: string): Output;
   readonly clock: Clock;

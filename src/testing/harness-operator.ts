@@ -217,6 +217,7 @@ export class HarnessOperator {
       parallelismOf,
       attempt: isRestored ? 1 : 0,
       isRestored,
+      hasEnded: () => false,
       keyGroups: keyGroupRange(index, this.parallelism, keyGroups),
       output: (tag) => this.#output(index, tag),
       clock,

@@ -1,10 +1,11 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { MillraceError } from '../../core/index.js';
 import { ControlClient } from '../control/control-client.js';
 import { JobDirectory, type JobEntry } from '../control/directory.js';
 import { readEnvironment } from '../environment.js';
 import type { CommandIo } from '../program.js';
-import { formatDuration, formatHeading, formatHighlights, formatOperators } from '../view/format.js';
+import { formatBytes, formatDuration, formatHeading, formatHighlights, formatOperators } from '../view/format.js';
 import { collectCounts } from './parse.js';
 
 interface JsonFlag {
@@ -61,10 +62,28 @@ export function addJobCommands(program: Command, io: CommandIo): void {
     .command('stop')
     .description('drain a running job: sources stop, what was read is processed, sinks commit')
     .argument('[job]', 'name or id; not needed where one job runs')
+    .option('--savepoint', 'do not drain: take a savepoint and end, so that a run with --restore goes on as if nothing had happened')
+    .option('--to <dir>', "with --savepoint: where (default: with the job's checkpoints)")
     .option('--json', 'JSON')
-    .action(async (nameOrId: string | undefined, { json }: JsonFlag) => {
-      const summary = await reach(directory().find(nameOrId)).stop();
-      print(json === true, summary, [`${summary.name} ${summary.state} after ${formatDuration(summary.durationMs)}`]);
+    .action(async (nameOrId: string | undefined, { json, savepoint, to }: JsonFlag & { readonly savepoint?: true; readonly to?: string }) => {
+      const client = reach(directory().find(nameOrId));
+      const summary = await (savepoint === true ? client.suspend(absolute(to)) : client.stop());
+      const at = savepoint === true ? summary.checkpoints.last?.location : undefined;
+      print(json === true, summary, [
+        `${summary.name} ${summary.state} after ${formatDuration(summary.durationMs)}`,
+        ...(at === undefined ? [] : [`go on with: millrace run <job> --restore ${at}`]),
+      ]);
+    });
+
+  program
+    .command('savepoint')
+    .description('take a savepoint of a running job, which goes on')
+    .argument('[job]', 'name or id; not needed where one job runs')
+    .option('--to <dir>', "where (default: with the job's checkpoints)")
+    .option('--json', 'JSON')
+    .action(async (nameOrId: string | undefined, { json, to }: JsonFlag & { readonly to?: string }) => {
+      const info = await reach(directory().find(nameOrId)).savepoint(absolute(to));
+      print(json === true, info, [`${info.location}  ${formatBytes(info.bytes)} in ${Math.round(info.writeMs)} ms`]);
     });
 
   program
@@ -77,6 +96,11 @@ export function addJobCommands(program: Command, io: CommandIo): void {
       await reach(entry).cancel();
       print(json === true, { job: entry.name, id: entry.id, state: 'cancelled' }, [`${entry.name} cancelled`]);
     });
+}
+
+/** The job may run in another directory. */
+function absolute(path: string | undefined): string | undefined {
+  return path === undefined || /^[a-z][a-z0-9+.-]+:\/\//i.test(path) ? path : resolve(path);
 }
 
 function reach(entry: JobEntry): ControlClient {

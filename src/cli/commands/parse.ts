@@ -1,9 +1,19 @@
 import { InvalidArgumentError } from 'commander';
+import { parseDurationMs } from '../../core/index.js';
 
 export function parsePositiveInteger(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('wants a whole number of at least 1.');
   return value;
+}
+
+/** Milliseconds of a duration such as '250 ms', '10 s'; a bare number is milliseconds. */
+export function parseDuration(text: string): number {
+  try {
+    return parseDurationMs(/^\d+$/.test(text) ? Number(text) : text, 'duration');
+  } catch {
+    throw new InvalidArgumentError("wants a duration, such as '500 ms' or '10 s'.");
+  }
 }
 
 export function parsePort(text: string): number {

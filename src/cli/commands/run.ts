@@ -6,7 +6,7 @@ import { markShown, type CommandIo } from '../program.js';
 import { jsonView } from '../view/json-view.js';
 import { plainView } from '../view/plain-view.js';
 import type { RunView } from '../view/run-view.js';
-import { collectCounts, collectPairs, parsePort, parsePositiveInteger } from './parse.js';
+import { collectCounts, collectPairs, parseDuration, parsePort, parsePositiveInteger } from './parse.js';
 
 interface RunFlags {
   readonly parallelism?: number;
@@ -15,6 +15,10 @@ interface RunFlags {
   readonly metricsHost: string;
   readonly metricsPort: number;
   readonly maxThreads?: number;
+  readonly checkpointEvery?: number;
+  readonly checkpointDir?: string;
+  readonly restore?: string;
+  readonly allowDroppedState?: true;
   readonly json?: true;
   readonly params?: true;
   readonly help?: true;
@@ -38,6 +42,10 @@ export function addRunCommand(program: Command, io: CommandIo): void {
     .option('--metrics-host <host>', 'address that /metrics listens on', '127.0.0.1')
     .option('--metrics-port <port>', 'port of /metrics; 0 takes any free one', parsePort, 0)
     .option('--max-threads <n>', `threads that the job may use (default: enough; this machine has ${availableParallelism()} cores)`, parsePositiveInteger)
+    .option('--checkpoint-every <duration>', "take a checkpoint this often, as in '10 s' (default: what the job says)", parseDuration)
+    .option('--checkpoint-dir <dir>', 'where checkpoints of all jobs lie (default: MILLRACE_CHECKPOINT_DIR, the job, or the state directory)')
+    .option('--restore <checkpoint>', "go on from a checkpoint or savepoint: 'latest', or its folder")
+    .option('--allow-dropped-state', 'with --restore: leave out state of operators that are not in the graph any more')
     .option('--params', 'print the parameters of the job and exit')
     .option('--json', 'one JSON object a line on stdout; the last one is the summary')
     .action(async (file: string | undefined, flags: RunFlags, command: Command) => {
@@ -65,6 +73,12 @@ export function addRunCommand(program: Command, io: CommandIo): void {
             maxThreads: flags.maxThreads,
             metricsHost: flags.metricsHost,
             metricsPort: flags.metricsPort,
+            checkpoints: {
+              everyMs: flags.checkpointEvery,
+              directory: flags.checkpointDir,
+              restore: flags.restore,
+              allowDroppedState: flags.allowDroppedState === true,
+            },
             progressEveryMs: isLive ? livePeriodMs : plainPeriodMs,
           },
           readEnvironment(),

@@ -1,5 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { decodeError, MillraceError, type EncodedError } from '../../core/index.js';
+import type { CheckpointInfo } from '../../stream/checkpoint.js';
 import type { JobStatus, JobSummary } from '../../stream/engine.js';
 import type { JobEntry } from './directory.js';
 
@@ -25,6 +26,15 @@ export class ControlClient {
 
   stop(): Promise<JobSummary> {
     return this.#call<JobSummary>('POST', '/stop', undefined, longCallMs);
+  }
+
+  /** Takes a savepoint, in the job's own place or at `target`. */
+  savepoint(target?: string): Promise<CheckpointInfo> {
+    return this.#call<CheckpointInfo>('POST', '/savepoint', target === undefined ? {} : { target }, longCallMs);
+  }
+
+  suspend(target?: string): Promise<JobSummary> {
+    return this.#call<JobSummary>('POST', '/suspend', target === undefined ? {} : { target }, longCallMs);
   }
 
   async cancel(): Promise<void> {

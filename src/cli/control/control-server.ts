@@ -15,6 +15,8 @@ export interface ControlServer {
  * | GET /status    |                         | JobStatus          |
  * | POST /scale    | {target, parallelism}   | {} when redeployed |
  * | POST /stop     |                         | JobSummary         |
+ * | POST /suspend  | {target?}               | JobSummary         |
+ * | POST /savepoint| {target?}               | CheckpointInfo     |
  * | POST /cancel   |                         | {}                 |
  *
  * Who may call is decided by the directory that the socket lies in.
@@ -67,12 +69,21 @@ async function route(job: RunningJob, call: string, body: Readonly<Record<string
     }
     case 'POST /stop':
       return job.stop();
+    case 'POST /suspend':
+      return job.suspend(targetOf(body));
+    case 'POST /savepoint':
+      return job.savepoint(targetOf(body));
     case 'POST /cancel':
       await job.cancel();
       return {};
     default:
       throw new MillraceError('PROTOCOL', `control socket: there is no ${call}`);
   }
+}
+
+function targetOf({ target }: Readonly<Record<string, unknown>>): string | undefined {
+  if (target === undefined || typeof target === 'string') return target;
+  throw new MillraceError('OPTION_INVALID', 'savepoint: wants {target?: string}');
 }
 
 const maxBodyBytes = 64 * 1024;

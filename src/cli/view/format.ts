@@ -104,3 +104,10 @@ export function formatHeading(status: JobStatus, nowMs: number): string {
   const attempt = status.attempt > 0 ? `, deployment ${status.attempt + 1}` : '';
   return `${pc.bold(status.name)} ${pc.dim(status.id)} ${color(status.state)} ${formatDuration(nowMs - status.startedAtMs)}${attempt}`;
 }
+
+/** '2.3 MB' */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), units.length - 1);
+  return `${power === 0 ? bytes : (bytes / 1000 ** power).toPrecision(3)} ${units[power]!}`;
+}

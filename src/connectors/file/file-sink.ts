@@ -146,7 +146,7 @@ class FileSink implements Subtask {
     if (this.#part === undefined) return;
     const { file, encoder } = this.#part;
     file.append(encoder.flush());
-    await file.flush();
+    await file.sync();
     if (this.#directory && file.bytes >= this.#spec.options.partBytes) await this.#seal();
   }
 

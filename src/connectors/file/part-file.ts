@@ -17,6 +17,8 @@ export class PartFile {
   #written: number;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
+  /** Bytes that are durable. */
+  #synced = 0;
 
   private constructor(path: string, handle: FileHandle, written: number) {
     this.path = path;
@@ -28,19 +30,23 @@ export class PartFile {
   static async create(path: string): Promise<PartFile> {
     try {
       await mkdir(dirname(path), { recursive: true });
-      return new PartFile(path, await open(path + unfinishedSuffix, 'w'), 0);
+      const handle = await open(path + unfinishedSuffix, 'w');
+      await syncFolder(dirname(path));
+      return new PartFile(path, handle, 0);
     } catch (thrown) {
       throw fromSystemError(thrown, 'create', path + unfinishedSuffix);
     }
   }
 
   /**
-   * Goes on with a file at `bytes`; what was written after that is cut off.
+   * Goes on with a file at `bytes`; what was written after that is cut off. A file that got its name after the cut, because
+   * an older cut than the last is restored, is taken back.
    * @throws STATE_INVALID where the file is gone or shorter than that
    */
   static async resume(path: string, bytes: number): Promise<PartFile> {
     const unfinished = path + unfinishedSuffix;
     try {
+      if (!(await exists(unfinished)) && (await exists(path))) await rename(path, unfinished);
       const { size } = await stat(unfinished);
       if (size < bytes)
         throw new MillraceError('STATE_INVALID', `${unfinished}: has ${size} bytes, the cut has ${bytes}; it was changed by somebody else`, {
@@ -84,6 +90,19 @@ export class PartFile {
     this.#written += bytes.byteLength;
   }
 
+  /** Flushes and makes the bytes durable: a cut that names them must not outlive them. */
+  async sync(): Promise<void> {
+    await this.flush();
+    if (this.#synced === this.#written) return;
+    const { bytes } = this;
+    try {
+      await this.#handle.datasync();
+    } catch (thrown) {
+      throw fromSystemError(thrown, 'sync', this.path + unfinishedSuffix);
+    }
+    this.#synced = bytes;
+  }
+
   /** Flushes, makes the bytes durable and closes; the file keeps its unfinished name until {@link publish}. */
   async seal(): Promise<void> {
     await this.flush();
@@ -106,8 +125,26 @@ export class PartFile {
 export async function publish(path: string): Promise<void> {
   try {
     await rename(path + unfinishedSuffix, path);
+    await syncFolder(dirname(path));
   } catch (thrown) {
     const done = (thrown as NodeJS.ErrnoException).code === 'ENOENT' && (await stat(path).catch(() => undefined)) !== undefined;
     if (!done) throw fromSystemError(thrown, 'rename', path + unfinishedSuffix);
   }
+}
+
+/** Names in it survive a loss of power from here on. */
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }

@@ -14,7 +14,13 @@ export async function encodeSnapshots(snapshots: ReadonlyMap<string, Snapshot>):
 
 /** Bytes that can be transferred: alone in their buffer, and not in shared memory. */
 function own(bytes: Uint8Array): Uint8Array {
-  return bytes.slice();
+  // Not slice(): that of a Buffer is a view.
+  return new Uint8Array(bytes);
+}
+
+/** A copy that can be transferred. */
+export function ownState(state: ChainState): ChainState {
+  return Object.fromEntries(Object.entries(state).map(([uid, chunks]) => [uid, chunks.map(({ keyGroup, bytes }) => ({ keyGroup, bytes: own(bytes) }))]));
 }
 
 export function transferables(state: ChainState): ArrayBuffer[] {

@@ -1,37 +1,45 @@
 import { decodeError, MillraceError, systemClock, type CancelTimer, type EncodedError } from '../../core/index.js';
 import type { ChainState } from './protocol.js';
-import { mergeStates, type JobState } from './restore.js';
+import type { CutState } from '../../stream/checkpoint.js';
+import { mergeStates } from './restore.js';
 import type { SubtaskHandle } from './subtask-handle.js';
 
 interface RunningCut {
   readonly cut: number;
   readonly handles: readonly SubtaskHandle[];
   readonly answers: Map<SubtaskHandle, ChainState>;
-  readonly resolve: (state: JobState) => void;
+  readonly resolve: (state: CutState) => void;
   readonly reject: (error: MillraceError) => void;
   readonly cancelDeadline: CancelTimer;
 }
 
 /**
  * Takes cuts, one at a time: asks the sources, gathers an answer of every subtask that has not ended, or gives up at the
- * deadline. An ended subtask's last state counts as its answer.
+ * deadline. The last state of a subtask that ended before the barrier counts as its answer.
  */
 export class CutCoordinator {
   readonly #timeoutMs: number;
   #running: RunningCut | undefined;
-  #last = 0;
+  #last: number;
 
-  constructor(timeoutMs: number) {
+  /** @param after number of the last cut of earlier runs */
+  constructor(timeoutMs: number, after = 0) {
     this.#timeoutMs = timeoutMs;
+    this.#last = after;
+  }
+
+  /** The number of a cut that is taken without barriers. */
+  next(): number {
+    return ++this.#last;
   }
 
   /**
    * @param stop sources hold after the barrier, so that everything read before it has been processed when the cut is there
    * @throws CUT_FAILED naming the subtask that declined, or those that did not answer; the job goes on
    */
-  take(handles: readonly SubtaskHandle[], stop: boolean): Promise<{ readonly cut: number; readonly state: JobState }> {
-    const cut = ++this.#last;
-    const taken = new Promise<JobState>((resolve, reject) => {
+  take(handles: readonly SubtaskHandle[], stop: boolean): Promise<{ readonly cut: number; readonly state: CutState }> {
+    const cut = this.next();
+    const taken = new Promise<CutState>((resolve, reject) => {
       const cancelDeadline = systemClock.after(this.#timeoutMs, () => this.#give(this.#late()));
       this.#running = { cut, handles, answers: new Map(), resolve, reject, cancelDeadline };
     });
@@ -58,7 +66,8 @@ export class CutCoordinator {
     if (running === undefined) return;
     const states: ChainState[] = [];
     for (const handle of running.handles) {
-      const state = handle.ended ?? running.answers.get(handle);
+      // Who answered and ended since has passed the barrier before its end: its last state is a later one than this cut's.
+      const state = running.answers.get(handle) ?? handle.ended;
       if (state === undefined) return;
       states.push(state);
     }

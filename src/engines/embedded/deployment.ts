@@ -4,11 +4,12 @@ import { createDoorbell, type DoorbellMemory } from '../../memory/doorbell.js';
 import { createRing, releasedCell, unitBytes, writtenCell, type RingMemory } from '../../memory/ring-memory.js';
 import type { MetricSample } from '../../core/metrics.js';
 import type { JobEdge, JobGraph, JobVertex } from '../../stream/job-graph.js';
-import { transferables } from './chain-state.js';
+import { ownState, transferables } from './chain-state.js';
 import { metricsBlockBytes } from './metrics-block.js';
-import type { FromSubtask, InputChannel, JobTask, OutputEdge } from './protocol.js';
+import type { ChainState, FromSubtask, InputChannel, JobTask, OutputEdge } from './protocol.js';
 import { RendezvousBoard } from './rendezvous.js';
-import { dealState, type JobState } from './restore.js';
+import type { CutState } from '../../stream/checkpoint.js';
+import { dealState } from './restore.js';
 import { SubtaskHandle } from './subtask-handle.js';
 import type { ThreadPool } from './thread-pool.js';
 
@@ -17,7 +18,7 @@ export interface DeploymentRequest {
   readonly plan: JobGraph;
   readonly attempt: number;
   /** undefined on a first start. */
-  readonly restored: JobState | undefined;
+  readonly restored: CutState | undefined;
   /** Subtasks of vertices that have ended and stay as they are. */
   readonly kept: readonly SubtaskHandle[];
   readonly onMessage: (handle: SubtaskHandle, message: FromSubtask) => void;
@@ -77,16 +78,18 @@ export class Deployment {
     }));
   }
 
-  #start(pool: ThreadPool, request: DeploymentRequest, slot: Slot, restored: ReturnType<typeof dealState>[number]): SubtaskHandle {
+  #start(pool: ThreadPool, request: DeploymentRequest, slot: Slot, share: ChainState): SubtaskHandle {
+    // A copy, because the cut may be needed again.
+    const restored = ownState(share);
     const { port1, port2 } = new MessageChannel();
     const metrics = new SharedArrayBuffer(metricsBlockBytes);
-    const handle = new SubtaskHandle(slot.vertex, slot.index, request.attempt, port1, metrics, request.onMessage);
+    const handle: SubtaskHandle = new SubtaskHandle(slot.vertex, slot.index, request.attempt, port1, metrics, request.onMessage);
     const task = {
       job: request.job,
       vertex: slot.vertex.id,
       index: slot.index,
       attempt: request.attempt,
-      isRestored: request.restored !== undefined,
+      ended: [...new Set(request.kept.flatMap(({ vertex }) => vertex.operators.map(({ uid }) => uid)))],
       inputs: this.#inputs(request.plan, slot),
       outputs: this.#outputs(request.plan, slot),
       doorbell: slot.doorbell,
@@ -95,7 +98,7 @@ export class Deployment {
       port: port2,
     };
     pool
-      .run(task, handle.name, transferables(restored))
+      .run(task, { name: handle.name, transfer: transferables(restored), signal: handle.killed })
       .then(
         () => undefined,
         (error: unknown) => request.onLost(handle, MillraceError.from(error, 'THREAD_LOST', handle.name)),

@@ -1,7 +1,10 @@
 import type { Engine, JobSubmission, RunningJob } from '../../stream/engine.js';
+import type { JobGraph } from '../../stream/job-graph.js';
 import { planJob } from '../../stream/planner/index.js';
+import type { RecoveryPoint } from './checkpointing.js';
 import { JobRun } from './job-run.js';
 import { resolveEmbeddedEngineOptions, type EmbeddedEngineOptions, type ResolvedEmbeddedEngineOptions } from './options.js';
+import { fitState } from './restore.js';
 import { checkSlots } from './scale-checks.js';
 
 /**
@@ -22,8 +25,14 @@ function start(job: JobSubmission, options: ResolvedEmbeddedEngineOptions): Runn
   const { parallelism, keyGroups, overrides } = job;
   const plan = planJob(job.graph, { parallelism, keyGroups, overrides });
   checkSlots(plan, options.maxThreads);
-  for (const { operator, message } of plan.warnings) {
-    job.log({ timeMs: Date.now(), level: 'warn', message: operator === undefined ? message : `${operator}: ${message}`, fields: {} });
-  }
-  return new JobRun(job, plan, options);
+  const warn = (message: string): void => job.log({ timeMs: Date.now(), level: 'warn', message, fields: {} });
+  for (const { operator, message } of plan.warnings) warn(operator === undefined ? message : `${operator}: ${message}`);
+  return new JobRun(job, plan, options, restoredPoint(job, plan, warn));
+}
+
+function restoredPoint({ restore }: JobSubmission, plan: JobGraph, warn: (message: string) => void): RecoveryPoint | undefined {
+  if (restore === undefined) return undefined;
+  const { state, notes } = fitState(plan, restore.from, restore.allowDroppedState);
+  for (const note of notes) warn(note);
+  return { number: restore.from.number, state };
 }

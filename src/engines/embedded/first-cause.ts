@@ -10,13 +10,19 @@ const echoes: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'CANCELLED', 'NOD
 export class FirstCause {
   #atMs = Infinity;
   #cause: MillraceError | undefined;
+  #role: string | undefined;
 
   get cause(): MillraceError | undefined {
     return this.#cause;
   }
 
+  /** Role of the node that failed; undefined for other operators. */
+  get role(): string | undefined {
+    return this.#role;
+  }
+
   /** @param atMs when it was raised, on the machine's clock */
-  add(failure: MillraceError | EncodedError, atMs: number): void {
+  add(failure: MillraceError | EncodedError, atMs: number, role?: string): void {
     const error = failure instanceof Error ? failure : decodeError(failure);
     const replaces =
       this.#cause === undefined ||
@@ -25,5 +31,6 @@ export class FirstCause {
     if (!replaces) return;
     this.#atMs = atMs;
     this.#cause = error;
+    this.#role = role;
   }
 }

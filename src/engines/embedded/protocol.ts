@@ -13,14 +13,14 @@ export interface SubtaskTask {
   readonly vertex: number;
   readonly index: number;
   readonly attempt: number;
-  /** True where the deployment continues from a cut. */
-  readonly isRestored: boolean;
+  /** Operators that have ended and are not part of this deployment. */
+  readonly ended: readonly string[];
   readonly inputs: readonly InputChannel[];
   readonly outputs: readonly OutputEdge[];
   /** Of this subtask. */
   readonly doorbell: DoorbellMemory;
   readonly metrics: SharedArrayBuffer;
-  /** State by operator uid; this subtask's share. */
+  /** State by operator uid, this subtask's share. An operator that has an entry, be it empty, continues from a cut. */
   readonly restored: Readonly<Record<string, readonly StateChunk[]>>;
   readonly port: MessagePort;
 }

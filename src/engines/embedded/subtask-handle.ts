@@ -16,6 +16,7 @@ export class SubtaskHandle {
   readonly #entries: MetricEntry[] = [];
   readonly #portClosed = deferred();
   readonly #threadFree = deferred();
+  readonly #kill = new AbortController();
 
   constructor(
     readonly vertex: JobVertex,
@@ -46,6 +47,16 @@ export class SubtaskHandle {
 
   /** Settles when the subtask has closed or its thread is gone, and all that it said has been heard. */
   readonly whenClosed: Promise<void> = Promise.all([this.#portClosed.promise, this.#threadFree.promise]).then(() => undefined);
+
+  /** Aborts when the thread shall be terminated. */
+  get killed(): AbortSignal {
+    return this.#kill.signal;
+  }
+
+  /** Ends the thread by force: a subtask that does not close by itself. */
+  kill(): void {
+    this.#kill.abort();
+  }
 
   /** The thread has returned, or has ended. */
   threadFree(): void {

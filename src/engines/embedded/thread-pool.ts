@@ -26,12 +26,12 @@ export class ThreadPool {
   }
 
   /**
-   * Runs a subtask until it has closed.
+   * Runs a subtask until it has closed. The signal terminates its thread, whatever that is doing.
    * @throws THREAD_LOST where the thread ends before that
    */
-  async run(task: SubtaskTask, name: string, transfer: readonly ArrayBuffer[]): Promise<void> {
+  async run(task: SubtaskTask, { name, transfer, signal }: { name: string; transfer: readonly ArrayBuffer[]; signal: AbortSignal }): Promise<void> {
     try {
-      await this.#pool.run(task, { transferList: [task.port, ...transfer] });
+      await this.#pool.run(task, { transferList: [task.port, ...transfer], signal });
     } catch (thrown) {
       // Where the subtask never got a thread nobody else closes its port; elsewhere this does nothing.
       task.port.close();

@@ -16,6 +16,8 @@ export interface ClusterOptions {
   readonly roles: Readonly<Record<string, number>>;
   /** How pushes are applied: 'bsp' (default) in rounds, 'asp' as they come. */
   readonly mode?: 'bsp' | 'asp';
+  /** What an update is made of: the 'mean' (default) of the gradients of its examples, or their 'sum'. */
+  readonly gradients?: 'mean' | 'sum';
   /** Default 'allWorkers'. */
   readonly finishPolicy?: FinishPolicy;
   /** Default 2 s. */
@@ -39,6 +41,7 @@ export interface ClusterConfig {
   readonly name: string;
   readonly roles: Readonly<Record<string, number>>;
   readonly mode: 'bsp' | 'asp';
+  readonly gradients: 'mean' | 'sum';
   readonly finishPolicy: FinishPolicy;
   readonly heartbeatIntervalMs: number;
   readonly heartbeatTimeoutMs: number;
@@ -55,6 +58,7 @@ export const clusterOptions = z.strictObject({
   name,
   roles: z.record(name, z.int().min(1)),
   mode: z.enum(['bsp', 'asp']).default('bsp'),
+  gradients: z.enum(['mean', 'sum']).default('mean'),
   finishPolicy: z.enum(['allWorkers', 'chief']).default('allWorkers'),
   heartbeatInterval: durationMs.default(2_000),
   heartbeatTimeout: durationMs.default(60_000),
@@ -81,6 +85,7 @@ export function defineCluster(options: ClusterOptions): ClusterConfig {
     name: resolved.name,
     roles: resolved.roles,
     mode: resolved.mode,
+    gradients: resolved.gradients,
     finishPolicy: resolved.finishPolicy,
     heartbeatIntervalMs: resolved.heartbeatInterval,
     heartbeatTimeoutMs: resolved.heartbeatTimeout,

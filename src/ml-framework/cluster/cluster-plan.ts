@@ -42,6 +42,7 @@ export class ClusterPlan {
       index,
       count: parallelism,
       roles,
+      hasEnded: (name) => context.hasEnded(this.#uids.get(name) ?? ''),
       epoch: attempt,
       clock,
       log,

@@ -185,7 +185,9 @@ export class NodeRunner {
         `${this.#name}: ${count} nodes of role ${role} without parameter servers; give the cluster a role ps, or one node`,
       );
     }
-    const shard = local ? (this.#localShard = await rolePart('createLocalShard')(optimizer, epoch, this.#restored.segments)) : undefined;
+    const shard = local
+      ? (this.#localShard = await rolePart('createLocalShard')({ optimizer, gradients: cluster.gradients, epoch }, this.#restored.segments))
+      : undefined;
     const options = { name: this.#name, variables, shards: local ? 1 : servers.length, clock, deadlineMs: cluster.registrationDeadlineMs };
     const client = new ParameterClient(options, (to, events) => {
       const server = servers[to];

@@ -13,6 +13,12 @@ export interface LocalShard {
   decide(cut: number): void;
 }
 
+export interface LocalShardOptions {
+  readonly optimizer: OptimizerSpec;
+  readonly gradients: 'mean' | 'sum';
+  readonly epoch: number;
+}
+
 /**
  * What the roles bring to the framework. Roles import the framework, never the other way: src/roles/index.js hands their
  * parts over, and the package's entry loads it. Asynchronous, so that a role is loaded where it runs only.
@@ -20,7 +26,7 @@ export interface LocalShard {
 export interface RoleParts {
   createAm(host: NodeHost): Promise<RoleService>;
   createPs(host: NodeHost, optimizer: OptimizerSpec): Promise<RoleService>;
-  createLocalShard(optimizer: OptimizerSpec, epoch: number, restored: readonly Uint8Array[]): Promise<LocalShard>;
+  createLocalShard(options: LocalShardOptions, restored: readonly Uint8Array[]): Promise<LocalShard>;
   trainingEntry(model: TrainableModel, options: TrainingEntryOptions): NodeEntry;
 }
 

@@ -11,6 +11,8 @@ export interface NodeHost {
   readonly count: number;
   /** Nodes of every role as deployed now, without the application manager. */
   readonly roles: Readonly<Record<string, number>>;
+  /** True where all nodes of a role have ended for good: none of them comes again. */
+  hasEnded(role: string): boolean;
   /** Lease epoch. */
   readonly epoch: number;
   readonly clock: Clock;

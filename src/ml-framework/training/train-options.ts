@@ -12,6 +12,8 @@ export interface TrainOptions<R, T extends string = string> {
   readonly batchSize: number;
   /** 'bsp' (default): an update is the mean over one push of each active worker; 'asp': each push is an update. */
   readonly mode?: 'bsp' | 'asp';
+  /** An update follows the 'mean' (default) of the gradients of its examples, or their 'sum'. */
+  readonly gradients?: 'mean' | 'sum';
   /**
    * When a record's label becomes known: a column, or a function giving a Date or milliseconds since the epoch. A record is then predicted at its event
    * time and learned when the watermark passes that time, in event-time order: no prediction sees a label from its future.
@@ -51,6 +53,7 @@ export const trainOptions = z
     parameterServers: z.int().min(0).max(256).default(1),
     batchSize: z.int().min(1).max(65_536),
     mode: z.enum(['bsp', 'asp']).default('bsp'),
+    gradients: z.enum(['mean', 'sum']).default('mean'),
     labelKnownAt: z
       .union([z.string(), z.custom<(row: never) => number | Date>((value) => typeof value === 'function')], 'must be a column name or a function')
       .optional(),

@@ -3,6 +3,7 @@ import { formatField, type Schema } from '../../memory/schema.js';
 import { deadLetterSchema, deadLetterTag, type DeadLetter } from '../../stream/connector.js';
 import { DataStream, type Flat } from '../../stream/data-stream.js';
 import type { TimeColumn } from '../../stream/environment.js';
+import type { SubtaskContext } from '../../stream/subtask.js';
 import { resolveOptions } from '../../core/options.js';
 import type { ModelFeedFactory } from '../../tensorflow/predictor.js';
 import type { TrainableModel } from '../../tensorflow/model/trainable.js';
@@ -67,7 +68,8 @@ function trainOn(
     throw new MillraceError('GRAPH_INVALID', `train ${name}: the stream has no schema; derive columns with .with({…}) or give the map a schema`);
   const cluster = clusterOf(name, resolved);
   addAMRole(stream, cluster);
-  const from = { stream, schema: stream.schema, name, model };
+  const uids: WorkerUids = { worker: undefined };
+  const from = { stream, schema: stream.schema, name, model, uids };
   const steps = resolved.labelKnownAt === undefined ? rebatched(from, resolved) : delayed(from, resolved.labelKnownAt, resolved);
   const entryOptions = {
     cluster: name,
@@ -92,6 +94,7 @@ function trainOn(
     ...(resolved.parameterServers === 0 ? { maxParallelism: 1 } : {}),
     ...(resolved.execution === 'traced' ? { trace: () => stepTrace(model, resolved.batchSize) } : {}),
   });
+  uids.worker = stream.scope.builder.node(workers.node).uid;
   if (resolved.parameterServers > 0) addPSRole(workers, cluster, model.optimizer);
   const versions = modelFeedFactory(cluster);
   if (resolved.outputDir !== undefined) addModelWriter(stream, model.name, versions, resolved.outputDir);
@@ -121,11 +124,12 @@ function addModelWriter(stream: DataStream<unknown>, model: string, versions: Mo
 }
 
 function clusterOf(name: string, options: ResolvedTrainOptions): ClusterConfig {
-  const { workers, parameterServers, mode, heartbeatInterval, heartbeatTimeout, registrationDeadline, entryDeadline } = options;
+  const { workers, parameterServers, mode, gradients, heartbeatInterval, heartbeatTimeout, registrationDeadline, entryDeadline } = options;
   return defineCluster({
     name,
     roles: { worker: workers, ...(parameterServers > 0 ? { ps: parameterServers } : {}) },
     mode,
+    gradients,
     ...(heartbeatInterval === undefined ? {} : { heartbeatInterval }),
     ...(heartbeatTimeout === undefined ? {} : { heartbeatTimeout }),
     ...(registrationDeadline === undefined ? {} : { registrationDeadline }),
@@ -139,16 +143,23 @@ interface Trained {
   readonly schema: Schema;
   readonly name: string;
   readonly model: TrainableModel;
+  readonly uids: WorkerUids;
 }
 
-function rebatched({ stream, schema, name, model }: Trained, { batchSize, onBadRecord }: ResolvedTrainOptions): DataStream<unknown> {
+/** The workers are added behind what makes their batches, which asks for their number when it runs. */
+interface WorkerUids {
+  worker: string | undefined;
+}
+
+function rebatched({ stream, schema, name, model, uids }: Trained, { batchSize, mode, onBadRecord }: ResolvedTrainOptions): DataStream<unknown> {
+  const together = (context: SubtaskContext): number => (mode === 'bsp' && uids.worker !== undefined ? context.parallelismOf(uids.worker) : 1);
   return stream.transform({
     kind: 'rebatch',
     name: `${name} batches`,
     schema,
     sideOutputs: { [deadLetterTag]: deadLetterSchema },
     notes: [`${batchSize} rows each`],
-    create: () => new Rebatch({ schema, batchSize, model, onBadRecord }),
+    create: () => new Rebatch({ schema, batchSize, model, onBadRecord, together }),
   });
 }
 

@@ -34,7 +34,7 @@ export class AmRole implements RoleService {
   }
 
   async open(restored: readonly Uint8Array[]): Promise<void> {
-    const { cluster, clock, roles, rendezvous, metrics } = this.#host;
+    const { cluster, clock, roles, rendezvous, metrics, hasEnded } = this.#host;
     this.#metrics = new AmMetrics(metrics, Object.keys(roles));
     const state = restored[0] === undefined ? { nextVersion: 0, finishedRoles: [] } : (JSON.parse(Buffer.from(restored[0]).toString()) as AmState);
     this.#models = new ModelRegistry(state.nextVersion);
@@ -48,7 +48,8 @@ export class AmRole implements RoleService {
     });
     this.#server = await startServer([this.#service.service], { host: cluster.host, clock });
     rendezvous.publish(amKey(cluster.name), this.#server.address);
-    for (const role of state.finishedRoles) {
+    // After a restart their nodes come again; only a redeployment leaves them alone.
+    for (const role of state.finishedRoles.filter((name) => hasEnded(name))) {
       for (let index = 0; index < (roles[role] ?? 0); index++) this.#manager.finish({ role, index, epoch: 0, address: '' }, clock.now());
     }
     this.#tick();

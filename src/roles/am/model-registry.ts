@@ -43,11 +43,12 @@ export class ModelRegistry {
   }
 }
 
+/** In the order of names: which shard holds what, and which one speaks first, changes nothing. */
 function joinRuns(runs: readonly TensorRun[]): Record<string, TensorValue> {
   const joined: Record<string, TensorValue> = {};
   for (const { name, shape, offset, data } of runs) {
     const tensor = (joined[name] ??= { dtype: 'float32', shape, data: new Float32Array(elementCount(shape)) });
     (tensor.data as Float32Array).set(data, offset);
   }
-  return joined;
+  return Object.fromEntries(Object.entries(joined).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -1,11 +1,10 @@
-import type { LocalShard } from '../../ml-framework/node/role-registry.js';
-import type { OptimizerSpec } from '../../tensorflow/model/trainable.js';
+import type { LocalShard, LocalShardOptions } from '../../ml-framework/node/role-registry.js';
 import { ParameterShard } from './parameter-shard.js';
 import { decodeSegment, encodeSegment } from './segment-state.js';
 
 /** The same shard inside the only worker, reached by call: training without parameter servers. */
-export function createLocalShard(optimizer: OptimizerSpec, epoch: number, restored: readonly Uint8Array[]): LocalShard {
-  const shard = new ParameterShard({ name: 'local parameters', workers: 1, mode: 'asp', optimizer, epoch }, restored.map(decodeSegment));
+export function createLocalShard({ optimizer, gradients, epoch }: LocalShardOptions, restored: readonly Uint8Array[]): LocalShard {
+  const shard = new ParameterShard({ name: 'local parameters', workers: 1, mode: 'asp', gradients, optimizer, epoch }, restored.map(decodeSegment));
   return {
     connect(events) {
       // Answers come after the call that asked, as they would over a network.

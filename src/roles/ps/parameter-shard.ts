@@ -3,7 +3,7 @@ import type { FromShard, InitialSegment, PullMessage, PushMessage, ToShard } fro
 import type { OptimizerSpec } from '../../tensorflow/model/trainable.js';
 import { Member } from './member.js';
 import { createOptimizer, type Optimizer } from './optimizers/optimizer.js';
-import { meanGradients } from './round.js';
+import { combineGradients } from './round.js';
 import { Segment, type SegmentSnapshot } from './segment.js';
 
 export interface ParameterShardOptions {
@@ -11,6 +11,8 @@ export interface ParameterShardOptions {
   readonly name: string;
   readonly workers: number;
   readonly mode: 'bsp' | 'asp';
+  /** Default 'mean'. */
+  readonly gradients?: 'mean' | 'sum';
   readonly optimizer: OptimizerSpec;
   /** Lease epoch of the shard itself: workers of an older deployment are fenced. */
   readonly epoch: number;
@@ -25,8 +27,8 @@ export interface ShardSession {
  * A shard of the parameters, without any input or output of its own.
  *
  * - **asp**: a push is applied when it comes.
- * - **bsp**: a round is the next push of each active member, not a step number; their mean, weighted by examples, is one
- *   update. A member that passed a barrier, left or ended is not waited for.
+ * - **bsp**: a round is the next push of each active member, not a step number; their mean, weighted by examples, or the
+ *   sum over all examples, is one update. A member that passed a barrier, left or ended is not waited for.
  * - **cut**: a push tagged with barrier n is held until cut n is taken or aborted; `freeze(n)` needs the mark of every
  *   member that has not left. So a cut holds exactly what was pushed before the barriers.
  * - **order**: a push may not be applied before the predictions of every active member have come to its `notBefore`, so
@@ -186,7 +188,10 @@ export class ParameterShard {
   #apply(pushes: readonly PushMessage[]): void {
     if (pushes.length === 0) return;
     const examples = pushes.reduce((sum, push) => sum + push.examples, 0);
-    const gradients = pushes.length === 1 ? pushes[0]!.gradients : meanGradients(pushes);
+    const isMean = this.#options.gradients !== 'sum';
+    // What is not trainable comes as its value, and values are never summed.
+    const gradients =
+      isMean && pushes.length === 1 ? pushes[0]!.gradients : combineGradients(pushes, (segment) => isMean || this.#segments[segment]?.spec.trainable !== true);
     for (const { segment, data } of gradients) {
       const target = this.#segments[segment];
       if (target?.spec.length !== data.length) {

@@ -29,7 +29,7 @@ export class PsRole implements RoleService {
   async open(restored: readonly Uint8Array[]): Promise<void> {
     const { cluster, roles, epoch, clock, metrics } = this.#host;
     this.#shard = new ParameterShard(
-      { name: this.#name, workers: roles['worker'] ?? 0, mode: cluster.mode, optimizer: this.#optimizer, epoch },
+      { name: this.#name, workers: roles['worker'] ?? 0, mode: cluster.mode, gradients: cluster.gradients, optimizer: this.#optimizer, epoch },
       restored.map(decodeSegment),
     );
     this.#server = await startServer([parameterServerService(this.#name, this.#shard, new PsMetrics(metrics))], { host: cluster.host, clock });

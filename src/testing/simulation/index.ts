@@ -1,3 +1,3 @@
 export { Random } from './random.js';
 export { Scheduler } from './scheduler.js';
-export { simulateCluster, type SimulationResult } from './simulate-cluster.js';
+export { simulateCluster, type Death, type SimulationOptions, type SimulationResult, type Victim } from './simulate-cluster.js';

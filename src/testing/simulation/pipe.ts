@@ -18,6 +18,9 @@ export class Pipe<T> {
     // Never before the message ahead of it.
     this.#arrivesAt = Math.max(this.#arrivesAt, this.scheduler.now() + this.random.next() * this.maxDelayMs);
     this.scheduler.after(this.#arrivesAt - this.scheduler.now(), () => {
+      if (this.#isCut) return;
+      // Whoever dies now takes the message along.
+      this.scheduler.message();
       if (!this.#isCut) this.deliver(message);
     });
   }

@@ -14,8 +14,22 @@ interface Event {
  */
 export class Scheduler implements Clock {
   readonly #heap: Event[] = [];
+  /** Called before each message is delivered, with the number of those before it. */
+  onMessage: ((before: number) => void) | undefined;
+  #messages = 0;
   #now = 0;
   #order = 0;
+
+  /** Messages that came to their time so far. */
+  get messages(): number {
+    return this.#messages;
+  }
+
+  /** To be called by streams before they deliver. */
+  message(): void {
+    const before = this.#messages++;
+    this.onMessage?.(before);
+  }
 
   now(): number {
     return this.#now;

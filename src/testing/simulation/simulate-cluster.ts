@@ -7,13 +7,28 @@ import { SimulatedShard } from './simulated-shard.js';
 import { SimulatedWorker } from './simulated-worker.js';
 import { Lane } from './source-lanes.js';
 
+export type Victim = 'worker' | 'ps' | 'am' | 'job';
+
+/** One death, at a moment that is counted in messages instead of drawn. */
+export interface Death {
+  readonly beforeMessage: number;
+  readonly who: Victim;
+}
+
+export interface SimulationOptions {
+  /** Default: up to three deaths at random moments. */
+  readonly deaths?: readonly Death[];
+}
+
 export interface SimulationResult {
   readonly seed: number;
   readonly mode: 'bsp' | 'asp';
   readonly batches: number;
   readonly cuts: number;
   readonly aborted: number;
-  readonly kills: Readonly<Record<'worker' | 'ps' | 'am', number>>;
+  /** Messages delivered. */
+  readonly messages: number;
+  readonly kills: Readonly<Record<Victim, number>>;
 }
 
 interface Cut {
@@ -31,12 +46,13 @@ const limitMs = 60_000;
  *
  * @throws Error naming the seed and what was violated
  */
-export async function simulateCluster(seed: number): Promise<SimulationResult> {
-  const simulation = new ClusterSimulation(seed);
+export async function simulateCluster(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
+  const simulation = new ClusterSimulation(seed, options);
   try {
     return await simulation.run();
   } catch (thrown) {
-    throw new Error(`seed ${seed} (${simulation.describe()}): ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown });
+    const deaths = options.deaths === undefined ? '' : `, deaths ${JSON.stringify(options.deaths)}`;
+    throw new Error(`seed ${seed}${deaths} (${simulation.describe()}): ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown });
   }
 }
 
@@ -46,7 +62,9 @@ class ClusterSimulation {
   readonly #mode: 'bsp' | 'asp';
   readonly #examples: readonly number[];
   readonly #model: CountingModel;
-  readonly #kills = { worker: 0, ps: 0, am: 0 };
+  /** Deaths draw from numbers of their own: the schedule before one is that without it. */
+  readonly #deathRandom: Random;
+  readonly #kills = { worker: 0, ps: 0, am: 0, job: 0 };
   #violation: unknown;
   #attempt = 0;
   #restarts = 0;
@@ -64,8 +82,12 @@ class ClusterSimulation {
   #hasEnded = false;
   #pending: { readonly cut: number; readonly position: number; readonly parts: Uint8Array[][] } | undefined;
 
-  constructor(private readonly seed: number) {
+  constructor(
+    private readonly seed: number,
+    private readonly options: SimulationOptions,
+  ) {
     this.#random = new Random(seed);
+    this.#deathRandom = new Random(seed ^ 0x5eed);
     this.#mode = this.#random.chance(0.5) ? 'bsp' : 'asp';
     this.#examples = Array.from({ length: this.#random.int(0, 24) }, () => this.#random.int(1, 4));
     this.#model = new CountingModel(Math.max(1, this.#examples.length));
@@ -88,7 +110,8 @@ class ClusterSimulation {
       this.#examples.length,
       this.#shards.flatMap(({ shard }) => shard.snapshot()),
     );
-    return { seed: this.seed, mode: this.#mode, batches: this.#examples.length, cuts: this.#cuts, aborted: this.#aborted, kills: this.#kills };
+    const { messages } = this.#scheduler;
+    return { seed: this.seed, mode: this.#mode, batches: this.#examples.length, cuts: this.#cuts, aborted: this.#aborted, messages, kills: this.#kills };
   }
 
   #deploy(): void {
@@ -211,33 +234,44 @@ class ClusterSimulation {
   }
 
   #scheduleDeaths(): void {
+    const { deaths: given } = this.options;
+    if (given !== undefined) {
+      this.#scheduler.onMessage = (before) => {
+        for (const { beforeMessage, who } of given) if (beforeMessage === before) this.#kill(who);
+      };
+      return;
+    }
     const deaths = this.#random.int(0, 3);
     for (let i = 0; i < deaths; i++) {
       this.#scheduler.after(this.#random.next() * 150, () => {
         const who = this.#random.next();
-        if (who < 0.5) this.#killWorker();
-        else if (who < 0.75) this.#killRegion();
-        else this.#killAm();
+        this.#kill(who < 0.5 ? 'worker' : who < 0.7 ? 'ps' : who < 0.75 ? 'job' : 'am');
       });
     }
   }
 
+  #kill(who: Victim): void {
+    if (who === 'worker') this.#killWorker();
+    else if (who === 'am') this.#killAm();
+    else this.#killRegion(who);
+  }
+
   /** A worker dies; its lane lives on, and its successor repeats what was not acknowledged. */
   #killWorker(): void {
-    const worker = this.#workers[this.#random.int(0, this.#workers.length - 1)]!;
+    const worker = this.#workers[this.#deathRandom.int(0, this.#workers.length - 1)]!;
     if (worker.hasEnded) return;
     this.#kills.worker++;
     worker.kill();
     const attempt = this.#attempt;
-    this.#scheduler.after(this.#random.next() * 60, () => {
+    this.#scheduler.after(this.#deathRandom.next() * 60, () => {
       if (this.#attempt === attempt) worker.start(attempt * 1000 + ++this.#restarts);
     });
   }
 
-  /** A parameter server dies: its region goes back to the last cut, perhaps with other numbers of nodes. */
-  #killRegion(): void {
+  /** A parameter server or the whole job dies: all goes back to the last cut, perhaps with other numbers of nodes. */
+  #killRegion(who: 'ps' | 'job'): void {
     if (this.#am.isFinished) return;
-    this.#kills.ps++;
+    this.#kills[who]++;
     this.#attempt++;
     this.#am.kill();
     for (const worker of this.#workers) worker.discard();
@@ -250,7 +284,7 @@ class ClusterSimulation {
     const { incarnation } = am;
     this.#kills.am++;
     am.kill();
-    this.#scheduler.after(this.#random.next() * 60, () => {
+    this.#scheduler.after(this.#deathRandom.next() * 60, () => {
       if (this.#am === am && am.incarnation === incarnation) am.start();
     });
   }

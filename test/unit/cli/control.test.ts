@@ -7,6 +7,7 @@ import { ControlClient } from '../../../src/cli/control/control-client.js';
 import { startControlServer } from '../../../src/cli/control/control-server.js';
 import { JobDirectory, type JobEntry } from '../../../src/cli/control/directory.js';
 import { MillraceError } from '../../../src/core/index.js';
+import type { CheckpointInfo } from '../../../src/stream/checkpoint.js';
 import type { JobStatus, JobSummary, RunningJob } from '../../../src/stream/engine.js';
 
 let path: string;
@@ -65,8 +66,10 @@ test('a runtime directory whose sockets would have too long a path is refused wi
   assert.throws(() => new JobDirectory(`/tmp/${'x'.repeat(120)}`).socketPath('aa11'), { code: 'OPTION_INVALID', message: /limit 107.*MILLRACE_RUNTIME_DIR/ });
 });
 
-const status: JobStatus = { id: 'aa11', name: 'job', state: 'running', startedAtMs: 1, attempt: 0, operators: [] };
-const summary: JobSummary = { id: 'aa11', name: 'job', state: 'finished', durationMs: 5, operators: [] };
+const checkpoints = { completed: 0, failed: 0 };
+const saved: CheckpointInfo = { number: 7, kind: 'savepoint', location: '/tmp/savepoint', takenAtMs: 1, writeMs: 2, bytes: 3 };
+const status: JobStatus = { id: 'aa11', name: 'job', state: 'running', startedAtMs: 1, attempt: 0, operators: [], checkpoints, restarts: 0 };
+const summary: JobSummary = { id: 'aa11', name: 'job', state: 'finished', durationMs: 5, operators: [], checkpoints, restarts: 0 };
 
 /** A job that records what it is asked. */
 function recordingJob(calls: string[]): RunningJob {
@@ -78,6 +81,14 @@ function recordingJob(calls: string[]): RunningJob {
     status: () => status,
     metrics: () => [],
     stop: () => Promise.resolve(summary),
+    suspend: (target) => {
+      calls.push(`suspend ${target}`);
+      return Promise.resolve({ ...summary, state: 'suspended' });
+    },
+    savepoint: (target) => {
+      calls.push(`savepoint ${target}`);
+      return Promise.resolve(saved);
+    },
     cancel: () => {
       calls.push('cancel');
       return Promise.resolve();
@@ -100,7 +111,9 @@ test('a client reaches a job through its socket, and gets its errors with code a
     await client.scale('worker', 4);
     await client.cancel();
     assert.deepEqual(await client.stop(), summary);
-    assert.deepEqual(calls, ['worker=4', 'cancel']);
+    assert.deepEqual([await client.savepoint(), await client.savepoint('/there')], [saved, saved]);
+    assert.equal((await client.suspend('/there')).state, 'suspended');
+    assert.deepEqual(calls, ['worker=4', 'cancel', 'savepoint undefined', 'savepoint /there', 'suspend /there']);
     await assert.rejects(client.scale('nobody', 1), { code: 'OPTION_INVALID', message: 'no such operator', details: { target: 'nobody' } });
   } finally {
     await server.close();

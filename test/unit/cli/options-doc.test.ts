@@ -21,6 +21,8 @@ import { traceOptionsSchema } from '../../../src/tensorflow/trace/trace-options.
 import { readVariablesOptions } from '../../../src/tensorflow/import/read-variables.js';
 import { sourceOptions } from '../../../src/stream/environment.js';
 import { jobOptions } from '../../../src/stream/job.js';
+import { checkpointOptions } from '../../../src/stream/checkpoint-options.js';
+import { exponentialBackoff, failureRate, fixedDelay } from '../../../src/stream/restart-options.js';
 import { operatorOptions, userFunctionOptions } from '../../../src/stream/operator-options.js';
 
 /** Options of a schema that the one that it extends does not have. */
@@ -34,6 +36,10 @@ interface Shaped {
 
 const sections: Readonly<Record<string, Shaped>> = {
   '`defineJob(options)`': jobOptions,
+  '`checkpoint` of a job': checkpointOptions,
+  '`restart`: `fixedDelay`': fixedDelay,
+  '`restart`: `exponentialBackoff`': exponentialBackoff,
+  '`restart`: `failureRate`': failureRate,
   'Operators: `to()` and all below': operatorOptions,
   'Operators with a function: `map()`, `filter()`, `flatMap()`, `with()`': userFunctionOptions,
   '`source(connector, options)`': sourceOptions,
@@ -97,11 +103,17 @@ for (const [section, { shape }] of Object.entries(sections)) {
 
 test('docs/options.md lists each command with its options', () => {
   const program = createProgram({ stdout: process.stdout, stderr: process.stderr });
-  const documented = new Map(tableOf('Command line').map(([command, options]) => [/millrace (\w+)/.exec(command!)![1]!, namesIn(options!)]));
-  assert.deepEqual([...documented.keys()].sort(), program.commands.map((command) => command.name()).sort());
-  for (const command of program.commands) {
-    const long = command.options.map((option) => option.long!).filter((name) => name !== '--help');
-    assert.deepEqual([...documented.get(command.name())!].sort(), long.sort(), command.name());
+  const documented = new Map(tableOf('Command line').map(([command, options]) => [/millrace ([a-z ]*[a-z])/.exec(command!)![1]!, namesIn(options!)]));
+  // Of a command with commands of its own, those are what one can call.
+  const commands = program.commands.flatMap((command) =>
+    command.commands.length === 0
+      ? [[command.name(), command] as const]
+      : command.commands.map((inner) => [`${command.name()} ${inner.name()}`, inner] as const),
+  );
+  assert.deepEqual([...documented.keys()].sort(), commands.map(([name]) => name).sort());
+  for (const [name, command] of commands) {
+    const long = command.options.map((option) => option.long!).filter((option) => option !== '--help');
+    assert.deepEqual([...documented.get(name)!].sort(), long.sort(), name);
   }
 });
 

@@ -53,6 +53,7 @@ export function makeContext(
     attempt,
     keyGroups: { from: bound(index), to: bound(index + 1), total: keyGroupCount },
     isRestored: restored,
+    hasEnded: () => false,
     output,
     clock,
     log: createLogger(() => undefined),

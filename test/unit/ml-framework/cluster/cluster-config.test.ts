@@ -19,6 +19,7 @@ describe('defineCluster', () => {
       name: 'c',
       roles: { worker: 2 },
       mode: 'bsp',
+      gradients: 'mean',
       finishPolicy: 'allWorkers',
       heartbeatIntervalMs: 2_000,
       heartbeatTimeoutMs: 60_000,

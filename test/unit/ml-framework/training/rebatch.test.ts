@@ -21,16 +21,17 @@ const model = defineModel({
   optimizer: sgd(0.1),
 });
 
-function open(onBadRecord: 'deadLetter' | 'fail' = 'deadLetter'): Promise<OperatorHarness<Row, Row>> {
+function open(onBadRecord: 'deadLetter' | 'fail' = 'deadLetter', together?: number, parallelism = 1): Promise<OperatorHarness<Row, Row>> {
   return OperatorHarness.open<Row, Row>({
     schema,
+    parallelism,
     build: (input) =>
       input.transform<Row>({
         kind: 'rebatch',
         name: 'batches',
         schema,
         sideOutputs: { [deadLetterTag]: deadLetterSchema },
-        create: () => new Rebatch({ schema, batchSize: 4, model, onBadRecord }),
+        create: () => new Rebatch({ schema, batchSize: 4, model, onBadRecord, ...(together === undefined ? {} : { together: () => together }) }),
       }),
   });
 }
@@ -64,6 +65,36 @@ describe('Rebatch', () => {
     );
     await harness.end();
     assert.equal(harness.rows().length, 9);
+    await harness.close(true);
+  });
+
+  it('lets the batches of a round leave together, and keeps an unfinished round across a cut', async () => {
+    let harness = await open('deadLetter', 2);
+    await harness.push(rows(0, 1, 2, 3, 4, 5, 6));
+    assert.equal(harness.rows().length, 0);
+    harness = await harness.restart();
+    await harness.push(rows(7, 8, 9, 0, 1, 2));
+    assert.deepEqual(
+      harness.rows().map(({ c }) => c),
+      [0, 1, 2, 3, 4, 5, 6, 7],
+    );
+    await harness.end();
+    assert.equal(harness.rows().length, 13);
+    await harness.close(true);
+  });
+
+  it('cuts batches anew where unfinished ones of several subtasks come together', async () => {
+    let harness = await open('deadLetter', undefined, 3);
+    for (let i = 0; i < 3; i++) await harness.push(rows(1, 2, 3));
+    assert.equal(harness.rows().length, 0);
+    harness = await harness.restart(1);
+    await harness.push(rows(4));
+    assert.deepEqual(
+      harness.rows().map(({ c }) => c),
+      [1, 2, 3, 1, 2, 3, 1, 2],
+    );
+    await harness.end();
+    assert.equal(harness.rows().length, 10);
     await harness.close(true);
   });
 

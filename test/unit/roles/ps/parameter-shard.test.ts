@@ -66,6 +66,22 @@ describe('ParameterShard', () => {
     assert.deepEqual([...shard.snapshot()[0]!.value], [0, 7]);
   });
 
+  it('sums gradients over examples where it is told to, in both modes; values that are not trainable are averaged', () => {
+    for (const mode of ['asp', 'bsp'] as const) {
+      const { members, value } = open({ mode, gradients: 'sum' });
+      members[0]!.push(-1, { examples: 3 });
+      members[1]!.push(-2, { examples: 5 });
+      assert.equal(value(), 3 + 10, mode);
+    }
+    const fixed = { ...spec, trainable: false };
+    const shard = new ParameterShard({ name: 'ps 0', workers: 2, mode: 'bsp', gradients: 'sum', optimizer: { kind: 'sgd', learningRate: 1 }, epoch: 1 });
+    const members = [0, 1].map((index) => new Worker(shard, index));
+    members[0]!.say({ kind: 'init', segments: [{ spec: fixed, data: Float32Array.of(0, 0) }] });
+    members[0]!.push(4, { examples: 1 });
+    members[1]!.push(8, { examples: 3 });
+    assert.equal(shard.snapshot()[0]!.value[0], 7);
+  });
+
   it('applies a push at once in asp', () => {
     const { members, value } = open();
     members[1]!.push(-3);

@@ -1,20 +1,26 @@
 import { t } from '../../../../../src/memory/schema.js';
 import { defineJob } from '../../../../../src/stream/job.js';
 import type { Exchange } from '../../../../../src/stream/graph.js';
-import type { SubtaskContext } from '../../../../../src/stream/subtask.js';
-import { CountByKey, Numbers, Pass, Reporter, type NumbersOptions, type Row, type Tweak } from './subtasks.js';
+import type { Subtask, SubtaskContext } from '../../../../../src/stream/subtask.js';
+import { Committing, CountByKey, Numbers, Pass, Reporter, type FailEvery, type NumbersOptions, type Row, type Tweak } from './subtasks.js';
 
 /** numbers -> middle -> sink, with what a test wants of each. JSON-safe, because it travels as a job parameter. */
 export interface Pipeline {
   readonly numbers: NumbersOptions;
   readonly sourceParallelism?: number;
   readonly exchange?: 'forward' | 'rebalance' | 'broadcast' | 'hash';
-  readonly middle?: 'pass' | 'count' | keyof typeof tweaks;
+  readonly middle?: 'pass' | 'count' | 'failsToOpen' | keyof typeof tweaks;
   readonly middleParallelism?: number;
+  /** Every attempt below the number fails in its own way, at a record of its own: see CountByKey. */
+  readonly failEvery?: FailEvery;
   readonly startsChain?: boolean;
   readonly sinkExchange?: 'forward' | 'rebalance';
   readonly sinkParallelism?: number;
   readonly sinkPauseMs?: number;
+  /** Commits rows with complete cuts instead of reporting them at once. */
+  readonly commits?: boolean;
+  /** Uid of the middle operator. */
+  readonly middleUid?: string;
 }
 
 const exchanges: Readonly<Record<'forward' | 'rebalance' | 'broadcast' | 'hash', Exchange>> = {
@@ -58,18 +64,38 @@ export default defineJob({
       })
       .transform<Row>(
         {
-          kind: 'map',
+          kind: middle === 'count' ? 'count' : 'map',
           name: 'middle',
+          uid: p.middleUid,
           parallelism: p.middleParallelism,
           schema: undefined,
           startsChain: p.startsChain,
-          create: () => (middle === 'count' ? new CountByKey() : new Pass(middle === 'pass' ? undefined : tweaks[middle])),
+          create: () => createMiddle(middle, p.failEvery),
         },
         exchanges[p.exchange ?? 'forward'],
       )
       .transform(
-        { kind: 'sink', name: 'sink', parallelism: p.sinkParallelism, schema: undefined, create: () => new Reporter(p.sinkPauseMs) },
+        {
+          kind: 'sink',
+          name: 'sink',
+          parallelism: p.sinkParallelism,
+          schema: undefined,
+          create: () => (p.commits === true ? new Committing() : new Reporter(p.sinkPauseMs)),
+        },
         exchanges[p.sinkExchange ?? 'forward'],
       );
   },
 });
+
+function createMiddle(middle: NonNullable<Pipeline['middle']>, failEvery: FailEvery | undefined): Subtask {
+  switch (middle) {
+    case 'count':
+      return new CountByKey(failEvery);
+    case 'failsToOpen':
+      return { open: () => Promise.reject(new Error('cannot open')), process: () => undefined };
+    case 'pass':
+      return new Pass();
+    default:
+      return new Pass(tweaks[middle]);
+  }
+}

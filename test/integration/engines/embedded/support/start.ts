@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { createEmbeddedEngine, loadJob, type EmbeddedEngineOptions } from '../../../../../src/engines/embedded/index.js';
 import type { LogRecord } from '../../../../../src/core/index.js';
-import type { RunningJob, SubtaskReport } from '../../../../../src/stream/engine.js';
+import type { JobSubmission, RunningJob, SubtaskReport } from '../../../../../src/stream/engine.js';
 import { buildGraph } from '../../../../../src/stream/job.js';
 import type { Pipeline } from './pipeline-job.js';
 
@@ -15,7 +15,8 @@ export interface Started {
   until(isTrue: () => boolean): Promise<void>;
 }
 
-export interface StartOptions {
+export interface StartOptions extends Partial<Pick<JobSubmission, 'checkpoints' | 'restart' | 'restore' | 'overrides'>> {
+  readonly keyGroups?: number;
   readonly engine?: EmbeddedEngineOptions;
   readonly parallelism?: number;
 }
@@ -24,21 +25,28 @@ export function startPipeline(pipeline: Pipeline, options: StartOptions = {}): P
   return startJob('pipeline-job.js', { pipeline: JSON.stringify(pipeline) }, options);
 }
 
-export async function startJob(file: string, params: Readonly<Record<string, unknown>>, { engine, parallelism = 1 }: StartOptions = {}): Promise<Started> {
+let runs = 0;
+
+export async function startJob(
+  file: string,
+  params: Readonly<Record<string, unknown>>,
+  { engine, parallelism = 1, keyGroups = 128, ...more }: StartOptions = {},
+): Promise<Started> {
   const path = fileURLToPath(new URL(file, import.meta.url));
   const definition = await loadJob({ path });
   const reports: SubtaskReport[] = [];
   const logs: LogRecord[] = [];
   const waiting: { readonly isTrue: () => boolean; readonly resolve: () => void }[] = [];
   const job = await createEmbeddedEngine(engine).submit({
-    id: `test-${file}`,
+    id: `test-${file}-${runs++}`,
     name: definition.name,
     graph: buildGraph(definition, params),
     bundle: { path, hash: 'test' },
     params,
     parallelism,
-    keyGroups: 128,
+    keyGroups,
     overrides: {},
+    ...more,
     log: (record) => void logs.push(record),
     onReport: (report) => {
       reports.push(report);

@@ -81,10 +81,24 @@ export class Numbers implements SourceSubtask {
   }
 }
 
+/** How an attempt ends early: the first one as the first entry says, and so on; at a record of at least `at`, and not before a cut of its own. */
+export type FailEvery = readonly { readonly at: number; readonly how: 'throw' | 'exit' | 'spin'; readonly afterCut?: boolean }[];
+
+/** With 'spin' the last subtask hangs this many records before the first one throws. */
+const spinsBefore = 500;
+
 /** Emits {key, count} for each row: a running count by key, kept by key group. Fails on a key of a group not its own. */
 export class CountByKey implements Subtask {
   readonly #counts = new Map<string, number>();
   #context!: SubtaskContext;
+
+  #hasCut = false;
+
+  constructor(private readonly failEvery: FailEvery = []) {}
+
+  complete(): void {
+    this.#hasCut = true;
+  }
 
   open(context: SubtaskContext, restored: readonly StateChunk[]): void {
     this.#context = context;
@@ -94,6 +108,14 @@ export class CountByKey implements Subtask {
   process(batch: RecordBatch): void {
     const { from, to, total } = this.#context.keyGroups;
     const rows = batch.rows() as unknown as Row[];
+    const end = this.failEvery[this.#context.attempt];
+    const spins = end?.how === 'spin' && this.#context.index === this.#context.parallelism - 1;
+    const isDue = end?.afterCut !== true || this.#hasCut;
+    if (end !== undefined && isDue && rows.some(({ n }) => n >= end.at - (spins ? spinsBefore : 0))) {
+      if (end.how === 'exit') process.exit(3);
+      if (spins) for (;;);
+      throw new Error(`attempt ${this.#context.attempt} ends at ${end.at}`);
+    }
     const out = rows.map(({ key, n }) => {
       const group = keyGroupOf(key, total);
       if (group < from || group >= to) throw new Error(`key group ${group} in subtask of ${from}..${to}`);
@@ -171,5 +193,49 @@ export class Reporter implements Subtask {
 
   close(drained: boolean): void {
     this.#context.report('life', drained ? 'drained' : 'closed');
+  }
+}
+
+/** Rows between two cuts, under a name that is the same whoever commits them. */
+export interface Transaction {
+  readonly name: string;
+  readonly rows: readonly Row[];
+}
+
+/**
+ * A sink that commits on complete cuts only, as one of a transactional store does: what is pending lies in its state, and a
+ * restore commits it, perhaps again under the same name.
+ */
+export class Committing implements Subtask {
+  #context!: SubtaskContext;
+  #rows: Row[] = [];
+  #pending: { readonly cut: number; readonly transaction: Transaction }[] = [];
+  #count = 0;
+
+  open(context: SubtaskContext, restored: readonly StateChunk[]): void {
+    this.#context = context;
+    for (const part of restored) context.report('committed', valueOf<Transaction>(part));
+  }
+
+  process(batch: RecordBatch): void {
+    this.#rows.push(...(batch.rows() as unknown as Row[]));
+  }
+
+  freeze(cut: number): Snapshot {
+    const { attempt, index, job } = this.#context;
+    if (this.#rows.length > 0) this.#pending.push({ cut, transaction: { name: `${job.id}-${attempt}-${index}-${this.#count++}`, rows: this.#rows } });
+    this.#rows = [];
+    const pending = this.#pending.map(({ transaction }) => transaction);
+    return { parts: () => pending.map((transaction) => chunk(-1, transaction)) };
+  }
+
+  complete(cut: number): void {
+    for (const each of this.#pending.filter((pending) => pending.cut <= cut)) this.#context.report('committed', each.transaction);
+    this.#pending = this.#pending.filter((pending) => pending.cut > cut);
+    this.#context.report('complete', cut);
+  }
+
+  abort(cut: number): void {
+    this.#context.report('abort', cut);
   }
 }

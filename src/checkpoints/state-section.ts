@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import type { StateChunk } from '../stream/subtask.js';
+import { invalid } from './manifest.js';
+
+/**
+ * The state file: a magic word, then one section for each operator, in the order of the manifest.
+ *
+ * ```
+ * 0        8                                                         next section
+ * +--------+----------+--------+---------+-----+----------+--------+-- …
+ * | magic  | keyGroup | bytes  | payload | pad | keyGroup | bytes  |
+ * |        | i32      | u32    |         | 0-7 | i32      | u32    |    little-endian, chunks at multiples of 8
+ * +--------+----------+--------+---------+-----+----------+--------+-- …
+ * ```
+ */
+export const stateMagic = new TextEncoder().encode('MRSTATE1');
+
+const headBytes = 8;
+const padding = new Uint8Array(8);
+
+/** What was written of a section, for the manifest. */
+export interface Section {
+  readonly bytes: number;
+  readonly chunks: number;
+  readonly sha256: string;
+}
+
+/** Pieces of one section; `done` gets its hash after the last one. Copies no payload. */
+export function* encodeSection(chunks: readonly StateChunk[], done: (section: Section) => void): Generator<Uint8Array> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for (const chunk of chunks) {
+    const head = new Uint8Array(headBytes);
+    const view = new DataView(head.buffer);
+    view.setInt32(0, chunk.keyGroup, true);
+    view.setUint32(4, chunk.bytes.byteLength, true);
+    for (const piece of [head, chunk.bytes, padding.subarray(0, padOf(chunk.bytes.byteLength))]) {
+      if (piece.byteLength === 0) continue;
+      hash.update(piece);
+      bytes += piece.byteLength;
+      yield piece;
+    }
+  }
+  done({ bytes, chunks: chunks.length, sha256: hash.digest('hex') });
+}
+
+/** @throws CHECKPOINT_INVALID */
+export function decodeSection(bytes: Uint8Array, expected: Section, where: string): StateChunk[] {
+  if (createHash('sha256').update(bytes).digest('hex') !== expected.sha256) throw invalid(where, 'the hash of the state is another one than the manifest says');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const chunks: StateChunk[] = [];
+  let at = 0;
+  while (at < bytes.byteLength) {
+    const keyGroup = view.getInt32(at, true);
+    const length = view.getUint32(at + 4, true);
+    const start = at + headBytes;
+    if (start + length > bytes.byteLength) throw invalid(where, `chunk ${chunks.length} reaches beyond its section`);
+    chunks.push({ keyGroup, bytes: bytes.subarray(start, start + length) });
+    at = start + length + padOf(length);
+  }
+  if (chunks.length !== expected.chunks) throw invalid(where, `${chunks.length} chunks, the manifest says ${expected.chunks}`);
+  return chunks;
+}
+
+function padOf(bytes: number): number {
+  return (8 - (bytes % 8)) % 8;
+}

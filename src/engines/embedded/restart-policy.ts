@@ -1,0 +1,130 @@
+import { MillraceError, type ErrorCode } from '../../core/index.js';
+import type { ResolvedRestartStrategy, RestartSettings } from '../../stream/restart-options.js';
+
+/** Failures that another attempt cannot mend: they say that the job, its options or its state are wrong. */
+const lasting: ReadonlySet<ErrorCode> = new Set([
+  'OPTION_INVALID',
+  'PARAM_INVALID',
+  'JOB_NOT_LOADED',
+  'UNSUPPORTED',
+  'GRAPH_INVALID',
+  'GRAPH_DIFFERS',
+  'STATE_MISMATCH',
+  'SCHEMA_MISMATCH',
+  'SHAPE_MISMATCH',
+  'STATE_INVALID',
+  'SETUP_NEEDED',
+  'PLATFORM_UNSUPPORTED',
+  'MODEL_INVALID',
+  'CANCELLED',
+]);
+
+/** Without a failure for this long, an earlier one is not the cause of the next. */
+const quietMs = 60_000;
+
+export type RestartDecision = { readonly restart: true; readonly delayMs: number } | { readonly restart: false; readonly error: MillraceError };
+
+interface Streak {
+  readonly first: MillraceError;
+  readonly timesMs: number[];
+}
+
+/**
+ * Decides whether a failed job tries again, and when. Failures are counted by role, each by its own strategy. Where the
+ * limit is reached, the job fails with the first cause of the streak: what failed later may only be its echo.
+ */
+export class RestartPolicy {
+  readonly #settings: RestartSettings;
+  readonly #streaks = new Map<string, Streak>();
+  #restarts = 0;
+
+  constructor(settings: RestartSettings) {
+    this.#settings = settings;
+  }
+
+  /** False where no failure leads to a restart. */
+  get restarts(): boolean {
+    return [this.#settings.otherwise, ...Object.values(this.#settings.roles)].some(({ strategy }) => strategy !== 'none');
+  }
+
+  /** Restarts so far. */
+  get count(): number {
+    return this.#restarts;
+  }
+
+  decide(cause: MillraceError, role: string | undefined, nowMs: number): RestartDecision {
+    const key = role !== undefined && Object.hasOwn(this.#settings.roles, role) ? role : '';
+    const strategy = this.#settings.roles[key] ?? this.#settings.otherwise;
+    if (lasting.has(cause.code) || strategy.strategy === 'none') return { restart: false, error: cause };
+    const streak = this.#streak(key, strategy, cause, nowMs);
+    streak.timesMs.push(nowMs);
+    const failures = streak.timesMs.length;
+    if (failures > limitOf(strategy)) return { restart: false, error: exhausted(streak, cause, key, strategy) };
+    this.#restarts++;
+    return { restart: true, delayMs: delayOf(strategy, failures) };
+  }
+
+  /** Failures that belong together. */
+  #streak(key: string, strategy: ResolvedRestartStrategy, cause: MillraceError, nowMs: number): Streak {
+    const before = this.#streaks.get(key);
+    const last = before?.timesMs.at(-1);
+    const isOver = last === undefined || nowMs - last > quietAfter(strategy);
+    if (before !== undefined && !isOver) {
+      if (strategy.strategy === 'failureRate') while (nowMs - (before.timesMs[0] ?? nowMs) > strategy.per) before.timesMs.shift();
+      return before;
+    }
+    const streak = { first: cause, timesMs: [] };
+    this.#streaks.set(key, streak);
+    return streak;
+  }
+}
+
+function quietAfter(strategy: ResolvedRestartStrategy): number {
+  switch (strategy.strategy) {
+    case 'none':
+      return 0;
+    case 'exponentialBackoff':
+      return strategy.resetAfter;
+    case 'fixedDelay':
+      return Math.max(quietMs, 2 * strategy.delay);
+    case 'failureRate':
+      return strategy.per;
+  }
+}
+
+function limitOf(strategy: ResolvedRestartStrategy): number {
+  switch (strategy.strategy) {
+    case 'none':
+      return 0;
+    case 'failureRate':
+      return strategy.failures;
+    case 'fixedDelay':
+    case 'exponentialBackoff':
+      return strategy.attempts;
+  }
+}
+
+function delayOf(strategy: ResolvedRestartStrategy, failures: number): number {
+  switch (strategy.strategy) {
+    case 'none':
+      return 0;
+    case 'exponentialBackoff':
+      return Math.min(strategy.initialDelay * strategy.factor ** (failures - 1), strategy.maxDelay);
+    case 'fixedDelay':
+    case 'failureRate':
+      return strategy.delay;
+  }
+}
+
+function exhausted({ first, timesMs }: Streak, last: MillraceError, role: string, strategy: ResolvedRestartStrategy): MillraceError {
+  const restarts = timesMs.length - 1;
+  const limit = strategy.strategy === 'failureRate' ? `${strategy.failures} failures within ${strategy.per} ms` : `${limitOf(strategy)} restarts`;
+  const of = role === '' ? '' : ` of role ${role}`;
+  const then = first === last || first.message === last.message ? '' : `; the last failure was: ${last.message}`;
+  const error = new MillraceError(first.code, `${first.message} (restarted ${restarts} times, the limit${of} is ${limit}${then})`, {
+    details: { ...first.details, restarts },
+    cause: first.cause,
+  });
+  if (first.stack !== undefined) error.stack = first.stack.replace(first.message, error.message);
+  return error;
+}

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DirectoryStorage, listCheckpoints } from '../../src/checkpoints/index.js';
+import { readLines, root, Sandbox, type Command, type Ended } from '../e2e/millrace.js';
+import { describeCase, faults, type ChaosCase } from './cases.js';
+
+export interface ChaosResult {
+  readonly case: ChaosCase;
+  readonly hits: number;
+  readonly restarts: number;
+  /** Of the final weights. */
+  readonly weights: string;
+  readonly durationMs: number;
+}
+
+export interface ChaosOptions {
+  /** 'counter' (default) or 'network'. */
+  readonly model?: 'counter' | 'network';
+}
+
+const rate = 2_500;
+const keys = 7;
+const windowRecords = 1_000;
+const diskBytes = 256 * 1024;
+
+/**
+ * Runs the counting job as a process with faults, to its end, and checks that every record counts exactly once: in the
+ * model's variable, in the sink, in keyed counts and in windows; and that no process is left.
+ */
+export async function runCase(chaos: ChaosCase, options: ChaosOptions = {}): Promise<ChaosResult> {
+  const run = new ChaosRun(chaos, options);
+  try {
+    return await run.run();
+  } catch (thrown) {
+    throw new Error(`${describeCase(chaos)}\n${thrown instanceof Error ? thrown.message : String(thrown)}\n${run.tail}`, { cause: thrown });
+  } finally {
+    await run.close();
+  }
+}
+
+/** True where this process may mount a small disk of its own. */
+export function canFillDisk(): boolean {
+  const sandbox = new Sandbox();
+  const ok = mount(sandbox.dir);
+  if (ok) spawnSync('umount', [sandbox.dir]);
+  rmSync(sandbox.dir, { recursive: true, force: true });
+  return ok;
+}
+
+function mount(path: string): boolean {
+  return spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', path]).status === 0;
+}
+
+class ChaosRun {
+  readonly #sandbox = new Sandbox();
+  readonly #chaos: ChaosCase;
+  readonly #model: string;
+  readonly #startedMs = performance.now();
+  #command!: Command;
+  #restarts = 0;
+  #hits = 0;
+  #isMounted = false;
+
+  constructor(chaos: ChaosCase, { model = 'counter' }: ChaosOptions) {
+    this.#chaos = chaos;
+    this.#model = model;
+    for (const name of ['faults', 'checkpoints']) mkdirSync(this.#sandbox.path(name));
+  }
+
+  get tail(): string {
+    return `${this.#command?.stdout ?? ''}\n${this.#command?.stderr ?? ''}`.split('\n').slice(-30).join('\n');
+  }
+
+  async close(): Promise<void> {
+    if (this.#isMounted) spawnSync('umount', ['-l', this.#sandbox.path('checkpoints')]);
+    await this.#sandbox.close();
+  }
+
+  async run(): Promise<ChaosResult> {
+    if (this.#chaos.fault === 'disk full') this.#isMounted = mount(this.#sandbox.path('checkpoints'));
+    this.#start();
+    await this.#command.until(() => this.#hasEnded || this.#command.events.some(({ event }) => event === 'started'), 'start');
+    for (const hitMs of this.#chaos.hitsMs) {
+      await delay(hitMs);
+      if (this.#hasEnded || !(await this.#strike())) break;
+    }
+    const { code, orphans } = await this.#command.ended;
+    assert.equal(code, 0, 'exit code');
+    assert.deepEqual(orphans, [], 'processes left behind');
+    this.#hits += readdirSync(this.#sandbox.path('faults')).filter((name) => /\.\d+$/.test(name)).length;
+    this.#restarts += Number(this.#command.events.at(-1)?.['restarts']);
+    this.#check();
+    const weights = createHash('sha256')
+      .update(readFileSync(this.#path('model/weights.bin')))
+      .digest('hex');
+    return { case: this.#chaos, hits: this.#hits, restarts: this.#restarts, weights, durationMs: performance.now() - this.#startedMs };
+  }
+
+  get #hasEnded(): boolean {
+    return this.#command.events.at(-1)?.['event'] === 'summary';
+  }
+
+  #path(name: string): string {
+    return join(this.#sandbox.path('out'), name);
+  }
+
+  #start(restore = false): void {
+    const { mode, workers, servers, records, checkpointEveryMs } = this.#chaos;
+    const params = { output: this.#sandbox.path('out'), faults: this.#sandbox.path('faults'), records, rate, workers, servers, mode, model: this.#model };
+    const set = Object.entries(params).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
+    const checkpoints = ['--checkpoint-every', `${checkpointEveryMs} ms`, '--checkpoint-dir', this.#sandbox.path('checkpoints')];
+    const job = join(root, 'test/chaos/jobs/counting.ts');
+    this.#command = this.#sandbox.start('run', job, ...set, ...checkpoints, ...(restore ? ['--restore', 'latest'] : []), '--json');
+  }
+
+  /** True where there is something to go back to; before the first checkpoint a run begins anew. */
+  async #isStored(): Promise<boolean> {
+    return (await listCheckpoints(new DirectoryStorage(join(this.#sandbox.path('checkpoints'), 'counting')))).length > 0;
+  }
+
+  /** @returns false where the job had ended before it could be struck */
+  async #strike(): Promise<boolean> {
+    const { at, how } = faults[this.#chaos.fault];
+    if (at === 'process') {
+      this.#command.kill('SIGKILL');
+      const { signal, orphans }: Ended = await this.#command.ended;
+      if (signal !== 'SIGKILL') return false;
+      assert.deepEqual(orphans, [], 'processes left behind by a kill');
+      this.#hits++;
+      this.#restarts++;
+      this.#start(await this.#isStored());
+      await this.#command.until(() => this.#command.events.some(({ event }) => event === 'started'), 'start after a kill');
+    } else if (at === 'disk') {
+      const filler = this.#sandbox.path('checkpoints/filler');
+      spawnSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=4k']);
+      await delay(3 * this.#chaos.checkpointEveryMs);
+      rmSync(filler, { force: true });
+      this.#hits++;
+    } else writeFileSync(join(this.#sandbox.path('faults'), at), how);
+    return true;
+  }
+
+  #check(): void {
+    const { records } = this.#chaos;
+    const model = JSON.parse(readFileSync(this.#path('model/model.json'), 'utf8')) as { final: boolean };
+    assert.equal(model.final, true, 'the final model');
+    if (this.#model === 'counter')
+      assert.equal(new Float32Array(Uint8Array.from(readFileSync(this.#path('model/weights.bin'))).buffer)[0], records, 'records in the variable');
+    const predicted = readLines(this.#path('predictions.jsonl')).map(({ n }) => Number(n));
+    assert.equal(predicted.length, records, 'records in the sink');
+    assert.equal(new Set(predicted).size, records, 'different records in the sink');
+    this.#checkCounts(records);
+  }
+
+  #checkCounts(records: number): void {
+    const seen = new Map<number, number[]>();
+    for (const row of readLines(this.#path('counts.jsonl'))) seen.set(Number(row['key']), [...(seen.get(Number(row['key'])) ?? []), Number(row['seen'])]);
+    for (let key = 0; key < keys; key++) {
+      const expected = Array.from({ length: Math.ceil((records - key) / keys) }, (_, i) => i + 1);
+      assert.deepEqual(
+        seen.get(key)?.sort((a, b) => a - b),
+        expected,
+        `counts of key ${key}`,
+      );
+    }
+    const windows = readLines(this.#path('windows.jsonl')).map(
+      (row) => `${Number(row['key'])} ${Date.parse(String(row['windowStart'] ?? row['start']))} ${Number(row['records'])}`,
+    );
+    assert.deepEqual(windows.sort(), expectedWindows(records).sort(), 'windows');
+  }
+}
+
+function expectedWindows(records: number): string[] {
+  const counts = new Map<string, number>();
+  for (let n = 0; n < records; n++) {
+    const id = `${n % keys} ${1e12 + n - (n % windowRecords)}`;
+    counts.set(id, (counts.get(id) ?? 0) + 1);
+  }
+  return [...counts].map(([id, count]) => `${id} ${count}`);
+}
