@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { encodeError, errorCodes, MillraceError } from '../core/index.js';
+import { addDeadLettersCommand } from './commands/dead-letters.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addExplainCommand } from './commands/explain.js';
 import { addJobCommands } from './commands/jobs.js';
@@ -28,6 +29,7 @@ export function createProgram(io: CommandIo): Command {
   addExplainCommand(program, io);
   addJobCommands(program, io);
   addLogsCommand(program, io);
+  addDeadLettersCommand(program, io);
   addDoctorCommand(program, io);
   addSetupCommand(program, io);
   // exitOverride is not inherited by commands that exist already.

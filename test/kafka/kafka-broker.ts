@@ -143,6 +143,20 @@ export class KafkaBroker {
     await this.admin((admin) => admin.createTopics({ topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }] }));
   }
 
+  /** Makes it a topic of `count` partitions, each with its leader: a client that writes before may write twice. */
+  async addPartitions(topic: string, count: number): Promise<void> {
+    await this.admin(async (admin) => {
+      await admin.createPartitions({ topicPartitions: [{ topic, count }] });
+      const deadline = Date.now() + stopTimeoutMs;
+      for (;;) {
+        const offsets = await admin.fetchTopicOffsets(topic).catch(() => []);
+        if (offsets.length === count) return;
+        if (Date.now() > deadline) throw new Error(`topic ${topic} has no ${count} partitions after ${stopTimeoutMs} ms`);
+        await setTimeout(pollMs);
+      }
+    });
+  }
+
   get #propertiesFile(): string {
     return join(this.#folder, 'server.properties');
   }

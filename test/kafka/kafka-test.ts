@@ -6,8 +6,8 @@ const missing = await missingForKafka();
 const testTimeoutMs = 120_000;
 
 /** A test that needs a broker: skipped, with the reason, where there can be none (a failure in CI, see test/run.ts). */
-export function kafkaTest(name: string, run: () => Promise<void>): void {
-  void test(name, { skip: missing ?? false }, () => withDeadline(run(), { ms: testTimeoutMs, what: name }));
+export function kafkaTest(name: string, run: () => Promise<void>, alsoMissing?: string): void {
+  void test(name, { skip: missing ?? alsoMissing ?? false }, () => withDeadline(run(), { ms: testTimeoutMs, what: name }));
 }
 
 export const hasKafka = missing === undefined;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { MillraceError } from '../../core/errors.js';
+import { withDeadline } from '../../core/lifecycle.js';
 import type { Counter, Gauge, Histogram } from '../../core/metrics.js';
 import type { RecordBatch } from '../../memory/batch.js';
 import type { Schema } from '../../memory/schema.js';
@@ -30,6 +31,7 @@ interface LaneState {
 
 const stateVersion = 1;
 const boardTimeoutMs = 60_000;
+const closeTimeoutMs = 5000;
 /** Kafka forgets markers and transactional ids that are not used for a week. */
 const markerEveryMs = 24 * 3_600_000;
 
@@ -137,6 +139,9 @@ export class ExactlyOnceSink implements Subtask {
         this.freeze(finalCut);
         await this.complete(finalCut);
       }
+      // Cut short, a transaction would hold up consumers until the next start.
+      const running = this.#committing?.catch(() => undefined);
+      if (running !== undefined) await withDeadline(running, { ms: closeTimeoutMs, what: 'commit at the end' }).catch(() => undefined);
     } finally {
       await this.#client?.close();
       await this.#committing?.catch(() => undefined);

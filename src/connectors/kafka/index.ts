@@ -1,3 +1,4 @@
+export { kafkaDeadLetters, type KafkaDeadLettersOptions } from './dead-letter-topic.js';
 export { kafkaSink, type KafkaSinkOptions } from './kafka-sink.js';
 export { kafkaSource, type KafkaSourceOptions, type KafkaStart } from './kafka-source.js';
 export type { KafkaConnectionOptions, KafkaSasl, KafkaTls } from './options.js';
