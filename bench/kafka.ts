@@ -1,6 +1,5 @@
 import { Kafka, logLevel } from 'kafkajs';
-import { connectKafka, kafkaConnectionFields } from '../src/connectors/kafka/options.js';
-import { z } from 'zod';
+import { connectKafka, kafkaConnectionOptions } from '../src/connectors/kafka/options.js';
 import { KafkaBroker } from '../test/kafka/kafka-broker.js';
 import { compare, type BenchResult } from './harness.js';
 import { benchJob, jobRate } from './job-rate.js';
@@ -29,9 +28,7 @@ export async function run(log: (line: string) => void): Promise<BenchResult[]> {
     for (const shape of shapes) {
       await fill(broker, shape);
       log(`kafka: ${shape.records} records of ${shape.bytes} bytes in ${partitions} partitions, ${rounds} rounds`);
-      results.push(
-        await compare(shape.name, 'records/s', { rounds, subject: () => sourceRate(broker, shape), baseline: () => bareRate(broker, shape) }),
-      );
+      results.push(await compare(shape.name, 'records/s', { rounds, subject: () => sourceRate(broker, shape), baseline: () => bareRate(broker, shape) }));
     }
     return results;
   } finally {
@@ -48,7 +45,7 @@ function valueOf(id: number, bytes: number): Buffer {
 
 async function fill(broker: KafkaBroker, { topic, records, bytes }: Shape): Promise<void> {
   await broker.createTopic(topic, partitions);
-  const connection = z.strictObject(kafkaConnectionFields).parse({ brokers: [broker.address] });
+  const connection = kafkaConnectionOptions.parse({ brokers: [broker.address] });
   const client = await connectKafka({ connection, readCommitted: true, isRestored: false, log: () => undefined });
   const writer = client.openWriter({ compression: 'none', maxBatchBytes: 128 * 1024 });
   const step = 20_000;
@@ -88,7 +85,14 @@ async function bareRate(broker: KafkaBroker, { topic, records }: Shape): Promise
       .run({
         eachBatch: async ({ batch }) => {
           for (const { value } of batch.messages) {
-            const row = JSON.parse((value as Buffer).toString()) as { id: number; at: number; origin: string; destination: string; delay: number; distance: number };
+            const row = JSON.parse((value as Buffer).toString()) as {
+              id: number;
+              at: number;
+              origin: string;
+              destination: string;
+              delay: number;
+              distance: number;
+            };
             sum += row.id + row.at + row.origin.length + row.destination.length + row.delay + row.distance;
           }
           seen += batch.messages.length;

@@ -224,7 +224,11 @@ export class KafkaBroker {
     for (;;) {
       if (child.exitCode !== null || child.signalCode !== null) throw new Error(`Kafka ended while it started:\n${this.#logTail()}`);
       try {
-        await this.admin((admin) => admin.describeCluster());
+        await this.admin(async (admin) => {
+          await admin.describeCluster();
+          // After a restart: a client that writes before every partition has its leader again may write twice.
+          for (const topic of await admin.listTopics()) await admin.fetchTopicOffsets(topic);
+        });
         return;
       } catch (thrown) {
         await setTimeout(pollMs);

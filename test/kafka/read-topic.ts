@@ -24,7 +24,11 @@ export async function missingKcat(): Promise<string | undefined> {
 }
 
 /** Everything in a topic, by another client: librdkafka's kcat. */
-export async function readTopic(broker: KafkaBroker, topic: string, isolation: 'read_committed' | 'read_uncommitted' = 'read_committed'): Promise<ReadRecord[]> {
+export async function readTopic(
+  broker: KafkaBroker,
+  topic: string,
+  isolation: 'read_committed' | 'read_uncommitted' = 'read_committed',
+): Promise<ReadRecord[]> {
   const { stdout } = await run('kcat', ['-b', broker.address, '-C', '-t', topic, '-o', 'beginning', '-e', '-q', '-J', '-X', `isolation.level=${isolation}`], {
     timeout: 60_000,
     maxBuffer: 512 * 1024 * 1024,

@@ -37,9 +37,13 @@ export class CommitMarkers {
     try {
       return stored.parse(JSON.parse(found.metadata)).map(([branch, cut]) => ({ branch, cut }));
     } catch (thrown) {
-      throw new MillraceError('STATE_INVALID', `Kafka group ${this.#group(lane)}: its metadata is no marker of an exactly-once sink; choose another transactionPrefix`, {
-        cause: thrown,
-      });
+      throw new MillraceError(
+        'STATE_INVALID',
+        `Kafka group ${this.#group(lane)}: its metadata is no marker of an exactly-once sink; choose another transactionPrefix`,
+        {
+          cause: thrown,
+        },
+      );
     }
   }
 

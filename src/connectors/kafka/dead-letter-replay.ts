@@ -84,7 +84,8 @@ export async function replayDeadLetters(options: ReplayOptions): Promise<ReplayS
     const commit = async (): Promise<void> => {
       if (done.size === 0) return;
       const offsets = [...done.values()];
-      const isCommitted = async (): Promise<boolean> => (await client.committedOffsets(group, offsets)).every((found, i) => (found?.offset ?? 0) >= (offsets[i] as PartitionOffset).offset);
+      const isCommitted = async (): Promise<boolean> =>
+        (await client.committedOffsets(group, offsets)).every((found, i) => (found?.offset ?? 0) >= (offsets[i] as PartitionOffset).offset);
       await transactions.commit(records, { group, offsets }, isCommitted);
       summary.replayed += records.length;
       records = [];
@@ -109,7 +110,10 @@ function isWanted({ code }: StoredLetter, { code: wanted }: Resolved): boolean {
 async function recordOf(letter: StoredLetter, to: string | undefined, client: KafkaClient, counts: Map<string, number>): Promise<OutRecord> {
   const topic = to ?? letter.origin;
   if (topic === undefined) {
-    throw new MillraceError('KAFKA', `${partitionName(letter)}, offset ${letter.offset}: this dead letter of ${letter.source} did not come from a topic; say where to with --to`);
+    throw new MillraceError(
+      'KAFKA',
+      `${partitionName(letter)}, offset ${letter.offset}: this dead letter of ${letter.source} did not come from a topic; say where to with --to`,
+    );
   }
   let count = counts.get(topic);
   if (count === undefined) counts.set(topic, (count = (await client.partitionCounts([topic])).get(topic) as number));
@@ -134,7 +138,11 @@ async function withLetters<T>(
 /** Everything between the group's offsets and the present end. */
 async function* readLetters(client: KafkaClient, topic: string, group: string): AsyncGenerator<StoredLetter> {
   const partitions = allPartitions(await client.partitionCounts([topic]));
-  const [first, committed, ends] = [await client.offsetsAt(partitions, 'earliest'), await client.committedOffsets(group, partitions), await client.offsetsAt(partitions, 'latest')];
+  const [first, committed, ends] = [
+    await client.offsetsAt(partitions, 'earliest'),
+    await client.committedOffsets(group, partitions),
+    await client.offsetsAt(partitions, 'latest'),
+  ];
   let wake: (() => void) | undefined;
   let failure: unknown;
   const reader = client.openReader({
@@ -190,7 +198,13 @@ function waitFor(listen: (resolve: () => void) => void): Promise<void> {
 
 function toLetter(
   partition: TopicPartition,
-  records: { offset(i: number): number; timestamp(i: number): number; key(i: number): Buffer | null; value(i: number): Buffer | null; headers(i: number): KafkaHeader[] },
+  records: {
+    offset(i: number): number;
+    timestamp(i: number): number;
+    key(i: number): Buffer | null;
+    value(i: number): Buffer | null;
+    headers(i: number): KafkaHeader[];
+  },
   index: number,
 ): StoredLetter {
   const headers = records.headers(index);

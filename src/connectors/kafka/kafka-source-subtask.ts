@@ -105,8 +105,8 @@ export class KafkaSource implements SourceSubtask {
   }
 
   read(): ReadResult {
-    if (this.#draining || this.#isComplete()) return { next: 'end' };
     for (const state of this.#plan.takeNew()) this.#add(state);
+    if (this.#draining || this.#isComplete()) return { next: 'end' };
     const { batchRows } = this.#parts.runtime;
     while (this.#decoder.length < batchRows && this.#bad.length < maxBadPerRead) {
       this.#current ??= this.#take();

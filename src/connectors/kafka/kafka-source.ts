@@ -63,7 +63,12 @@ export const kafkaSourceOptions = z.strictObject({
   fields: z
     .record(
       z.string().min(1),
-      z.string().regex(/^(topic|partition|offset|timestamp|key|keyBytes|headers|header:.+)$/, "must be 'topic', 'partition', 'offset', 'timestamp', 'key', 'keyBytes', 'headers' or 'header:<name>'"),
+      z
+        .string()
+        .regex(
+          /^(topic|partition|offset|timestamp|key|keyBytes|headers|header:.+)$/,
+          "must be 'topic', 'partition', 'offset', 'timestamp', 'key', 'keyBytes', 'headers' or 'header:<name>'",
+        ),
     )
     .default({}),
   readCommitted: z.boolean().default(true),
@@ -84,9 +89,8 @@ export const kafkaSourceOptions = z.strictObject({
 
 export type ResolvedKafkaSource = Readonly<z.output<typeof kafkaSourceOptions>>;
 
-type Empty = Readonly<Record<never, never>>;
-type FieldsOf<O> = O extends { readonly fields: infer F extends KafkaFields } ? F : Empty;
-type Row<V, O> = { [K in keyof (V & FieldsRow<FieldsOf<O>>)]: (V & FieldsRow<FieldsOf<O>>)[K] };
+/** Rows of the value V with the columns that options O add. */
+type Row<V, O> = O extends { readonly fields: infer F extends KafkaFields } ? { [K in keyof (V & FieldsRow<F>)]: (V & FieldsRow<F>)[K] } : V;
 
 /**
  * Reads Kafka topics. Partitions are dealt to subtasks by their number, without a consumer group; the offsets are part of
@@ -98,7 +102,11 @@ type Row<V, O> = { [K in keyof (V & FieldsRow<FieldsOf<O>>)]: (V & FieldsRow<Fie
  * Event time (`source(kafkaSource(...), { time })`) is made for each partition; `idleMs` lets the others go on where one
  * has no records.
  */
-export function kafkaSource<const S extends Schema, const O extends KafkaSourceOptions>(options: O, schema: S, format?: 'json'): SourceConnector<Row<Infer<S>, O>>;
+export function kafkaSource<const S extends Schema, const O extends KafkaSourceOptions>(
+  options: O,
+  schema: S,
+  format?: 'json',
+): SourceConnector<Row<Infer<S>, O>>;
 export function kafkaSource<const S extends Schema, const O extends KafkaSourceOptions>(
   options: O,
   schema: S,
@@ -108,7 +116,7 @@ export function kafkaSource<const O extends KafkaSourceOptions>(options: O, form
 export function kafkaSource(options: KafkaSourceOptions, format: 'json'): SourceConnector<Record<string, unknown>>;
 export function kafkaSource<U>(options: KafkaSourceOptions, format: { readonly decode: (record: KafkaRecord) => U | undefined }): SourceConnector<U>;
 export function kafkaSource(options: KafkaSourceOptions, second: Schema | KafkaFormat, third?: KafkaFormat): SourceConnector<never> {
-  const given = isSchema(second) ? { schema: second, format: third ?? 'json' } : { schema: undefined, format: second as KafkaFormat };
+  const given = isSchema(second) ? { schema: second, format: third ?? 'json' } : { schema: undefined, format: second };
   return kafkaSourceOn(connectKafka, options, given);
 }
 

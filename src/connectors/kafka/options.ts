@@ -53,9 +53,9 @@ export const kafkaConnectionFields = {
   unreachableMs: z.number().int().positive().default(120_000),
 };
 
-const connection = z.strictObject(kafkaConnectionFields);
+export const kafkaConnectionOptions = z.strictObject(kafkaConnectionFields);
 
-export type ResolvedKafkaConnection = Readonly<z.output<typeof connection>>;
+export type ResolvedKafkaConnection = Readonly<z.output<typeof kafkaConnectionOptions>>;
 
 export const topicName = z.string().regex(/^[a-zA-Z0-9._-]{1,249}$/, 'must be a topic name: 1 to 249 letters, digits or . _ -');
 

@@ -57,7 +57,8 @@ export class PartitionPlan {
     }
     const kept = restored.filter(({ topic }) => topics.includes(topic));
     const dropped = restored.filter(({ topic }) => !topics.includes(topic));
-    if (dropped.length > 0) this.#context.log.warn(`kafka: ${dropped.map(partitionName).join(', ')} is in the state, and no topic of the job any more; it is left out`);
+    if (dropped.length > 0)
+      this.#context.log.warn(`kafka: ${dropped.map(partitionName).join(', ')} is in the state, and no topic of the job any more; it is left out`);
     this.#context.rendezvous.publish(this.#boardKey(this.#context.index), JSON.stringify(kept.map(({ topic, partition }) => ({ topic, partition }))));
     return kept.map((state) => ({ ...state, end: state.offset }));
   }

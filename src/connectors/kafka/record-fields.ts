@@ -39,7 +39,8 @@ interface FieldReader {
   readonly read: ReadField;
 }
 
-const text = (bytes: Uint8Array | null): string | null => (bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+const text = (bytes: Uint8Array | null): string | null =>
+  bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 
 const readers: Readonly<Record<Exclude<KafkaField, `header:${string}`>, FieldReader>> = {
   topic: { field: t.string(), read: (_, __, { topic }) => topic },
@@ -67,7 +68,9 @@ export function fieldReaders(fields: KafkaFields): readonly ReadField[] {
 
 /** Headers as JSON, exact. */
 export function encodeHeaders(headers: readonly KafkaHeader[]): string {
-  return JSON.stringify(headers.map(({ name, value }) => [name, value === null ? null : Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')]));
+  return JSON.stringify(
+    headers.map(({ name, value }) => [name, value === null ? null : Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')]),
+  );
 }
 
 export function decodeHeaders(json: string): KafkaHeader[] {

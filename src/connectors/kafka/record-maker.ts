@@ -28,7 +28,11 @@ export class RecordMaker {
   /** Where records without a key go: one partition for a batch, the next one for the next. */
   #turn: number;
 
-  constructor(mapping: RecordMapping, schema: Schema | undefined, target: { readonly topic: string; readonly partitions: number; readonly operator: string; readonly index: number }) {
+  constructor(
+    mapping: RecordMapping,
+    schema: Schema | undefined,
+    target: { readonly topic: string; readonly partitions: number; readonly operator: string; readonly index: number },
+  ) {
     this.#mapping = mapping;
     this.#topic = target.topic;
     this.#partitions = target.partitions;
@@ -40,7 +44,8 @@ export class RecordMaker {
   /** @throws USER_FUNCTION where a function of the sink throws or returns something else; SCHEMA_MISMATCH for a column that is not there */
   *make(batch: RecordBatch, now: number): Generator<OutRecord> {
     const { key, headers, timestamp, format } = this.#mapping;
-    const needsRow = [key, headers, timestamp, this.#mapping.partition].some((part) => typeof part === 'function') || typeof format === 'object' || batch.schema === undefined;
+    const needsRow =
+      [key, headers, timestamp, this.#mapping.partition].some((part) => typeof part === 'function') || typeof format === 'object' || batch.schema === undefined;
     const json = this.#json(batch);
     const read = (name: string): ((index: number) => unknown) => {
       if (batch.schema === undefined) return (index) => batch.row(index)[name];
@@ -54,7 +59,12 @@ export class RecordMaker {
     for (let i = 0; i < batch.length; i++) {
       const row = needsRow ? batch.row(i) : {};
       const keyBytes = keyColumn === undefined ? this.#call('key', key, row) : columnBytes(keyColumn(i));
-      const value = valueColumn !== undefined ? bytesOf('value', valueColumn(i)) : format === 'json' ? Buffer.from(json(i)) : this.#call('format', (format as { encode: unknown }).encode, row);
+      const value =
+        valueColumn !== undefined
+          ? bytesOf('value', valueColumn(i))
+          : format === 'json'
+            ? Buffer.from(json(i))
+            : this.#call('format', (format as { encode: unknown }).encode, row);
       yield {
         topic: this.#topic,
         partition: this.#partitionOf(row, keyBytes),
@@ -71,7 +81,10 @@ export class RecordMaker {
     if (partition === undefined) return key === null ? this.#turn : positiveMurmur2(key) % this.#partitions;
     const chosen = (partition as (row: unknown, partitions: number) => number)(row, this.#partitions);
     if (Number.isInteger(chosen) && chosen >= 0 && chosen < this.#partitions) return chosen;
-    throw new MillraceError('USER_FUNCTION', `${this.#operator}: partition() returned ${chosen}; topic ${this.#topic} has partitions 0 to ${this.#partitions - 1}`);
+    throw new MillraceError(
+      'USER_FUNCTION',
+      `${this.#operator}: partition() returned ${chosen}; topic ${this.#topic} has partitions 0 to ${this.#partitions - 1}`,
+    );
   }
 
   #headersOf(row: Record<string, unknown>): readonly KafkaHeader[] {

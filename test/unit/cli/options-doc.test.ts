@@ -9,6 +9,8 @@ import { csvSinkOptions, csvSourceOptions } from '../../../src/connectors/file/c
 import { fileSinkOptions } from '../../../src/connectors/file/file-sink.js';
 import { jsonlSourceOptions } from '../../../src/connectors/file/jsonl.js';
 import { parquetSinkOptions, parquetSourceOptions } from '../../../src/connectors/file/parquet.js';
+import { kafkaSinkOptions } from '../../../src/connectors/kafka/kafka-sink.js';
+import { kafkaSourceOptions } from '../../../src/connectors/kafka/kafka-source.js';
 import { generatorOptions } from '../../../src/connectors/generator.js';
 import { embeddedEngineOptions } from '../../../src/engines/embedded/options.js';
 import { scoreOptions } from '../../../src/inference/options.js';
@@ -30,6 +32,8 @@ const sections: Readonly<Record<string, { readonly shape: Readonly<Record<string
   '`jsonl(path, options)`: sink': fileSinkOptions,
   '`csv(path, options)`: sink': csvSinkOptions,
   '`parquet(path, options)`: sink': parquetSinkOptions,
+  '`kafkaSource(options, schema, format)`': kafkaSourceOptions,
+  '`kafkaSink(options)`': kafkaSinkOptions,
   '`console(options)`': consoleOptions,
   '`stream.train(model, options)`': trainOptions,
   '`stream.score(model, options)`': scoreOptions,
@@ -77,7 +81,7 @@ for (const [section, { shape }] of Object.entries(sections)) {
 
 test('docs/options.md lists each command with its options', () => {
   const program = createProgram({ stdout: process.stdout, stderr: process.stderr });
-  const documented = new Map(tableOf('Command line').map(([command, options]) => [/millrace (\w+)/.exec(command!)![1]!, namesIn(options!)]));
+  const documented = new Map(tableOf('Command line').map(([command, options]) => [/millrace ([\w-]+)/.exec(command!)![1]!, namesIn(options!)]));
   assert.deepEqual([...documented.keys()].sort(), program.commands.map((command) => command.name()).sort());
   for (const command of program.commands) {
     const long = command.options.map((option) => option.long!).filter((name) => name !== '--help');

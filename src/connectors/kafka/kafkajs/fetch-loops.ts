@@ -69,7 +69,10 @@ export class FetchLoops implements KafkaReader {
 
   #drop(chunk: FetchedChunk): void {
     this.#head++;
-    if (this.#head > 64 && this.#head * 2 > this.#queue.length) this.#queue.splice(0, this.#head), (this.#head = 0);
+    if (this.#head > 64 && this.#head * 2 > this.#queue.length) {
+      this.#queue.splice(0, this.#head);
+      this.#head = 0;
+    }
     this.#bufferedBytes -= chunk.bytes;
     if (this.#bufferedBytes < this.#options.maxBufferedBytes) this.#room?.();
   }

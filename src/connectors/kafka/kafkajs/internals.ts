@@ -38,7 +38,9 @@ export interface Broker {
   readonly nodeId: number;
   readonly connectionPool: { send<T>(request: ProtocolRequest<T>): Promise<T>; readonly pool: readonly Connection[] };
   disconnect(): Promise<void>;
-  listOffsets(request: TopicsOf<{ readonly partition: number; readonly timestamp: number }> & { readonly replicaId: number; readonly isolationLevel: number }): Promise<{
+  listOffsets(
+    request: TopicsOf<{ readonly partition: number; readonly timestamp: number }> & { readonly replicaId: number; readonly isolationLevel: number },
+  ): Promise<{
     readonly responses: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number; readonly offset: string }[] }[];
   }>;
   offsetCommit(request: TopicsOf<OffsetEntry> & { readonly groupId: string; readonly groupGenerationId: number; readonly memberId: string }): Promise<unknown>;

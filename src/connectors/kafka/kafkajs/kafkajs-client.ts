@@ -85,10 +85,14 @@ export class KafkajsClient implements KafkaClient {
       });
     } catch (thrown) {
       if (codeOf((thrown as Error).cause) !== answers.unknownTopic) throw thrown;
-      throw new MillraceError('KAFKA', `no topic ${topics.map((topic) => `'${topic}'`).join(' or ')} on ${this.#connection.brokers.join(', ')}; create it first`, {
-        cause: thrown,
-        details: { topics },
-      });
+      throw new MillraceError(
+        'KAFKA',
+        `no topic ${topics.map((topic) => `'${topic}'`).join(' or ')} on ${this.#connection.brokers.join(', ')}; create it first`,
+        {
+          cause: thrown,
+          details: { topics },
+        },
+      );
     }
     return new Map(topics.map((topic) => [topic, this.#cluster.findTopicPartitionMetadata(topic).length]));
   }
@@ -230,6 +234,7 @@ function tlsOptions(tls: ResolvedKafkaConnection['tls']): unknown {
 }
 
 function saslOptions(sasl: ResolvedKafkaConnection['sasl']): unknown {
-  if (sasl?.mechanism !== 'oauthbearer') return sasl;
+  // A copy: kafkajs writes into it, and options are frozen.
+  if (sasl?.mechanism !== 'oauthbearer') return sasl === undefined ? undefined : { ...sasl };
   return { mechanism: 'oauthbearer', oauthBearerProvider: async () => ({ value: await sasl.token() }) };
 }

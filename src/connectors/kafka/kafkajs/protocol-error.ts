@@ -87,7 +87,9 @@ export function kafkaError(thrown: unknown, what: string): MillraceError {
   const code = codeOf(error);
   const text = error instanceof Error ? error.message : String(error);
   if (code === answers.recordTooLarge || code === answers.batchTooLarge) {
-    return new MillraceError('RECORD_TOO_LARGE', `${what}: the broker takes no record of this size (${text}); raise max.message.bytes of the topic`, { cause: thrown });
+    return new MillraceError('RECORD_TOO_LARGE', `${what}: the broker takes no record of this size (${text}); raise max.message.bytes of the topic`, {
+      cause: thrown,
+    });
   }
   if (isFenced(error)) {
     return new MillraceError('NODE_FENCED', `${what}: another start of this job has taken over (${text})`, { cause: thrown });

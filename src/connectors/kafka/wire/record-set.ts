@@ -154,7 +154,7 @@ class WireRecords implements RecordSet {
   }
 
   headers(index: number): KafkaHeader[] {
-    const reader = new WireReader(this.memory, this.#headersAt[index] as number, this.limit);
+    const reader = new WireReader(this.memory, this.#headersAt[index], this.limit);
     return Array.from({ length: reader.varint() }, () => {
       const name = reader.raw(reader.varint()).toString('utf8');
       const length = reader.varint();

@@ -26,6 +26,10 @@ export default defineJob({
     });
     rows.to(collect('rows'));
     rows.deadLetters.to(collect('letters'));
-    if (options.sink !== undefined) rows.select('id', 'name').rebalance().to(kafkaSink(options.sink), { uid: 'out', parallelism: options.sinkParallelism ?? 1 });
+    if (options.sink !== undefined)
+      rows
+        .select('id', 'name')
+        .rebalance()
+        .to(kafkaSink(options.sink), { uid: 'out', parallelism: options.sinkParallelism ?? 1 });
   },
 });
