@@ -16,8 +16,8 @@ interface Shape {
 }
 
 const shapes: readonly Shape[] = [
-  { name: 'json-100-bytes', topic: 'short', records: 2_000_000, bytes: 100 },
-  { name: 'json-1-kib', topic: 'long', records: 500_000, bytes: 1024 },
+  { name: 'json-100-bytes', topic: 'short', records: 1_000_000, bytes: 100 },
+  { name: 'json-1-kib', topic: 'long', records: 300_000, bytes: 1024 },
 ];
 
 /** The Kafka source as a job on the embedded engine against a bare kafkajs consumer that parses the same records. */

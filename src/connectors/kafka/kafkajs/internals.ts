@@ -198,4 +198,11 @@ function repair(): void {
       });
     return this.connecting;
   };
+
+  // As shipped, every further disconnect of a dead socket adds a listener to it.
+  const disconnect = connection.disconnect;
+  connection.disconnect = function (this: Connection) {
+    if (this.socket?.destroyed === true) delete this.socket;
+    return disconnect.call(this);
+  };
 }
