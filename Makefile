@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 BIN := node dist/src/cli/main.js
 
-.PHONY: help setup build demo test test-fast lint verify bench clean
+.PHONY: help setup build demo demo-kafka kafka-tools test test-fast lint verify bench clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,11 +24,25 @@ setup: build ## packages, build, native TensorFlow (cached)
 demo: setup ## train on three million real flights and score them
 	@$(BIN) run examples/flight-delays/job.ts
 
+demo-kafka: setup ## learn from flights in a Kafka topic, predictions to another one (needs Java 17 and Maven)
+	@node dist/examples/flights-kafka/demo.js
+
+# Java and Maven run the broker, kcat judges what was written. Tests that miss one are skipped, which CI counts as a failure.
+kafka-tools: ## Java, Maven and kcat from Debian, where they are missing and may be installed
+	@missing=""; \
+	command -v java >/dev/null || missing="$$missing openjdk-17-jre-headless"; \
+	command -v mvn >/dev/null || missing="$$missing maven"; \
+	command -v kcat >/dev/null || missing="$$missing kcat"; \
+	if [ -n "$$missing" ]; then \
+	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing >/dev/null || true; fi; \
+	  for tool in java mvn kcat; do command -v $$tool >/dev/null || echo "$$tool is missing: the Kafka tests that need it are skipped; install$$missing"; done; \
+	fi
+
 lint: build ## lint and formatting
 	npx --no-install eslint .
 	npx --no-install prettier --check .
 
-test: setup lint ## every check and every test
+test: setup kafka-tools lint ## every check and every test
 	node dist/test/run.js
 
 test-fast: build ## unit tests only

@@ -10,7 +10,7 @@ export type Flight = Infer<typeof file> & { late: boolean; landedAt: number; slo
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
-const slotMinutes = 20;
+export const slotMinutes = 20;
 export const slotsOfDay = (24 * 60) / slotMinutes;
 
 /** The flights of the file in time order, with calendar and landing time. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { encodeError, errorCodes, MillraceError } from '../core/index.js';
 import { addCheckpointCommands } from './commands/checkpoints.js';
+import { addDeadLettersCommand } from './commands/dead-letters.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addExplainCommand } from './commands/explain.js';
 import { addExportCommand } from './commands/export.js';
@@ -32,6 +33,7 @@ export function createProgram(io: CommandIo): Command {
   addJobCommands(program, io);
   addCheckpointCommands(program, io);
   addLogsCommand(program, io);
+  addDeadLettersCommand(program, io);
   addDoctorCommand(program, io);
   addSetupCommand(program, io);
   // exitOverride is not inherited by commands that exist already.

@@ -1,6 +1,6 @@
 import { MillraceError, type ErrorCode } from '../core/index.js';
 import { batchFromRows } from '../memory/index.js';
-import { deadLetterSchema, deadLetterTag, type DeadLetter, type SourceRuntimeOptions } from '../stream/connector.js';
+import { deadLetterSchema, deadLetterTag, noOriginal, type DeadLetter, type SourceRuntimeOptions } from '../stream/connector.js';
 import type { SubtaskContext } from '../stream/subtask.js';
 
 /** A record that its source could not use. */
@@ -12,6 +12,8 @@ export interface BadRecord {
   readonly position: string;
   readonly cause: string;
   readonly record: string;
+  /** Where the source has records of bytes. */
+  readonly original?: Pick<DeadLetter, 'value' | 'key' | 'headers'>;
 }
 
 /** Longest original kept in a dead letter; the rest is cut off with a note. */
@@ -50,12 +52,13 @@ export class DeadLetterWriter {
         details: { operator: this.#context.operator.uid, source: first.where, position: first.position, record: first.record.slice(0, 1000) },
       });
     }
-    const letters = records.map(({ code, where, position, cause, record }): Record<keyof DeadLetter, string> => ({
+    const letters = records.map(({ code, where, position, cause, record, original }): DeadLetter => ({
       source: `${this.#context.operator.name}: ${where}`,
       position,
       code,
       cause,
       record,
+      ...(original ?? noOriginal),
     }));
     this.#context.output(deadLetterTag).emit(batchFromRows(deadLetterSchema, letters));
     this.#counter.add(records.length);

@@ -7,6 +7,7 @@ export type { FileSinkOptions } from './file/file-sink.js';
 export { jsonl, jsonlSink, jsonlSource, type JsonlSourceOptions } from './file/jsonl.js';
 export { parquet, parquetSink, parquetSource, type ParquetSinkOptions, type ParquetSourceOptions } from './file/parquet.js';
 export type { PathInput } from './file/paths.js';
+export * from './kafka/index.js';
 export { fromIterable, type FromIterableOptions, type RowsFrom } from './from-iterable.js';
 export { generator, type GeneratorOptions, type GeneratorRandom } from './generator.js';
 export { fromList } from './from-list.js';

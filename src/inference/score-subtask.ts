@@ -1,6 +1,6 @@
 import { MillraceError } from '../core/errors.js';
 import { batchFromRows, t, withColumns, type ColumnValues, type RecordBatch, type Schema } from '../memory/index.js';
-import { deadLetterSchema, deadLetterTag } from '../stream/connector.js';
+import { deadLetterSchema, deadLetterTag, noOriginal } from '../stream/connector.js';
 import type { Output, Snapshot, StateChunk, Subtask, SubtaskContext } from '../stream/subtask.js';
 import type { BadRow } from '../tensorflow/model/index.js';
 import { concatValues, sliceValues } from './feed-batch.js';
@@ -220,6 +220,7 @@ export class ScoreSubtask implements Subtask {
       code: 'RECORD_MALFORMED',
       cause: `column '${column}': ${cause}`,
       record: showRecord(batch.row(row)),
+      ...noOriginal,
     }));
     this.#metrics.badRows.add(letters.length);
     this.#context.output(deadLetterTag).emit(batchFromRows(deadLetterSchema, letters));

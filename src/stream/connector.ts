@@ -1,6 +1,7 @@
 import { t, type Schema } from '../memory/schema.js';
 import type { RecordBatch } from '../memory/batch.js';
 import type { SourceSubtask, Subtask } from './subtask.js';
+import type { SplitTimesOptions } from './time/split-times.js';
 
 /**
  * The public contract of a source: what it makes, and its run-time part. `source(parquet(path, schema))` is a call with
@@ -18,6 +19,8 @@ export interface SourceConnector<R> {
   validate?(): readonly string[];
   /** More for explain: path, rate. */
   readonly notes: readonly string[];
+  /** The subtask gives its records event time and makes the watermarks, from SourceRuntimeOptions.times: one for each split. */
+  readonly makesTimes?: boolean;
   create(options: SourceRuntimeOptions): SourceSubtask;
   readonly _row?: R;
 }
@@ -29,6 +32,8 @@ export interface SourceRuntimeOptions {
   readonly onBadRecord: 'deadLetter' | 'fail';
   /** Rows per batch asked for; a hint. */
   readonly batchRows: number;
+  /** For a connector that makesTimes, where the stream has event time. */
+  readonly times?: SplitTimesOptions | undefined;
 }
 
 /** The public contract of a sink. */
@@ -54,7 +59,15 @@ export interface DeadLetter {
   readonly cause: string;
   /** The original bytes, as far as they are known; UTF-8 text or base64. */
   readonly record: string;
+  /** The original itself where the source has records of bytes (Kafka); null elsewhere. */
+  readonly value: Uint8Array | null;
+  readonly key: Uint8Array | null;
+  /** JSON: [name, base64 or null] of each header, in order. */
+  readonly headers: string | null;
 }
+
+/** For a record that did not come as bytes. */
+export const noOriginal = Object.freeze({ value: null, key: null, headers: null }) satisfies Pick<DeadLetter, 'value' | 'key' | 'headers'>;
 
 export const deadLetterTag = 'dead-letters';
 
@@ -65,6 +78,9 @@ export const deadLetterSchema = Object.freeze({
   code: t.string(),
   cause: t.string(),
   record: t.string(),
+  value: t.nullable(t.bytes()),
+  key: t.nullable(t.bytes()),
+  headers: t.nullable(t.string()),
 }) satisfies Schema;
 
 export type DeadLetterBatch = RecordBatch<DeadLetter>;

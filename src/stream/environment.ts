@@ -3,7 +3,9 @@ import { deadLetterSchema, deadLetterTag, type SourceConnector } from './connect
 import { DataStream, type BuildScope } from './data-stream.js';
 import type { OperatorSpec } from './graph-builder.js';
 import { operatorFields, resolveInto, type OperatorOptions } from './operator-options.js';
+import { formatSchema } from '../memory/schema.js';
 import { TimestampsAndWatermarks } from './operators/timestamps.js';
+import type { SplitTimesOptions } from './time/split-times.js';
 
 /** Columns of R that hold a time: a Date, or milliseconds since the epoch. */
 export type TimeColumn<R> = { [K in keyof R]: R[K] extends Date | number ? K : never }[keyof R] & string;
@@ -50,7 +52,9 @@ export class StreamEnvironment {
   source<R>(connector: SourceConnector<R>, options?: SourceOptions<NoInfer<R>>): DataStream<R> {
     const { builder } = this.scope;
     const resolved = resolveInto(builder, options?.name ?? connector.name, sourceOptions, options);
-    const runtime = { passes: resolved.passes, onBadRecord: resolved.onBadRecord, batchRows: resolved.batchRows };
+    const { time, outOfOrdernessMs, idleMs } = resolved;
+    const times = connector.makesTimes === true && time !== undefined ? { time, outOfOrdernessMs, idleMs } : undefined;
+    const runtime = { passes: resolved.passes, onBadRecord: resolved.onBadRecord, batchRows: resolved.batchRows, times };
     const source = this.add<R>({
       kind: 'source',
       name: resolved.name ?? connector.name,
@@ -60,11 +64,13 @@ export class StreamEnvironment {
       schema: connector.schema,
       sideOutputs: { [deadLetterTag]: deadLetterSchema },
       boundedness: connector.boundedness,
-      notes: [...connector.notes, ...(resolved.passes > 1 ? [`${resolved.passes} passes`] : [])],
+      notes: [...connector.notes, ...(resolved.passes > 1 ? [`${resolved.passes} passes`] : []), ...(times === undefined ? [] : timeNotes(times))],
       create: () => connector.create(runtime),
     });
     for (const problem of connector.validate?.() ?? []) builder.problem(source.name, problem);
-    return resolved.time === undefined ? source : assignTimes(source, resolved.time, resolved.outOfOrdernessMs, resolved.idleMs);
+    if (times !== undefined && typeof times.time === 'string' && source.schema !== undefined && !Object.hasOwn(source.schema, times.time))
+      builder.problem(source.name, `event time: no column '${times.time}' in ${formatSchema(source.schema)}`);
+    return time === undefined || times !== undefined ? source : assignTimes(source, time, outOfOrdernessMs, idleMs);
   }
 
   /** Adds an operator without data input, such as a role that makes records by itself; {@link DataStream.transform} adds one with inputs. */
@@ -79,7 +85,6 @@ function assignTimes<R>(
   outOfOrdernessMs: number,
   idleMs: number | undefined,
 ): DataStream<R> {
-  const delay = outOfOrdernessMs === 0 ? 'in order' : `up to ${outOfOrdernessMs} ms out of order`;
   const stream = source.transform<R>(
     {
       kind: 'timestamps',
@@ -87,10 +92,15 @@ function assignTimes<R>(
       schema: source.schema,
       reads: typeof time === 'string' ? [[time]] : undefined,
       passesColumns: true,
-      notes: [`event time: ${typeof time === 'string' ? time : 'a function'}`, delay, ...(idleMs === undefined ? [] : [`idle after ${idleMs} ms`])],
+      notes: timeNotes({ time, outOfOrdernessMs, idleMs }),
       create: () => new TimestampsAndWatermarks({ time, outOfOrdernessMs, idleMs }),
     },
     { kind: 'forward', explicit: true },
   );
   return stream.withDeadLettersOf(source);
+}
+
+function timeNotes({ time, outOfOrdernessMs, idleMs }: SplitTimesOptions): string[] {
+  const delay = outOfOrdernessMs === 0 ? 'in order' : `up to ${outOfOrdernessMs} ms out of order`;
+  return [`event time: ${typeof time === 'string' ? time : 'a function'}`, delay, ...(idleMs === undefined ? [] : [`idle after ${idleMs} ms`])];
 }

@@ -5,33 +5,43 @@ import { lineEncoder, type FileEncoder } from './file-encoder.js';
 
 /** JSON Lines; see jsonlSink for how each type is written. */
 export function jsonlEncoder(schema: Schema | undefined): FileEncoder {
-  if (schema === undefined) return lineEncoder('', encodeRows);
+  const encode = jsonRows(schema);
+  return lineEncoder('', (batch) => {
+    const json = encode(batch);
+    let text = '';
+    for (let row = 0; row < batch.length; row++) text += `${json(row)}\n`;
+    return text;
+  });
+}
+
+/** Makes, for a batch, the function from a row to its JSON. */
+export function jsonRows(schema: Schema | undefined): (batch: RecordBatch) => (row: number) => string {
+  if (schema === undefined) return schemalessRows;
   const members = Object.entries(schema).map(([name, field], i) => ({
     name,
     opening: `${i === 0 ? '{' : ','}${JSON.stringify(name)}:`,
     write: valueWriter(field),
   }));
-  return lineEncoder('', (batch) => {
-    if (batch.schema === undefined) return encodeRows(batch);
+  return (batch) => {
+    if (batch.schema === undefined) return schemalessRows(batch);
     const columns = members.map(({ name, opening, write }) => ({ column: batch.column<string>(name), opening, write }));
-    let text = '';
-    for (let row = 0; row < batch.length; row++) {
+    const end = columns.length === 0 ? '{}' : '}';
+    return (row) => {
+      let text = '';
       for (const { column, opening, write } of columns) {
         const value = column.get(row);
         text += opening + (value === null ? 'null' : write(value));
       }
-      text += columns.length === 0 ? '{}\n' : '}\n';
-    }
-    return text;
-  });
+      return text + end;
+    };
+  };
 }
 
-function encodeRows(batch: RecordBatch): string {
-  let text = '';
-  // undefined and functions have no JSON: null keeps one line per row.
-  for (const row of batch.rows()) text += `${JSON.stringify(toJson(row)) ?? 'null'}\n`;
-  return text;
-}
+// undefined and functions have no JSON: null keeps one value per row.
+const schemalessRows =
+  (batch: RecordBatch) =>
+  (row: number): string =>
+    JSON.stringify(toJson(batch.row(row))) ?? 'null';
 
 function valueWriter(field: Field): (value: unknown) => string {
   switch (field.dtype) {

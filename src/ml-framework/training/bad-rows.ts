@@ -1,6 +1,6 @@
 import { MillraceError, type Counter } from '../../core/index.js';
 import { batchFromRows, type RecordBatch } from '../../memory/index.js';
-import { deadLetterSchema, deadLetterTag } from '../../stream/connector.js';
+import { deadLetterSchema, deadLetterTag, noOriginal } from '../../stream/connector.js';
 import { showRecord } from '../../stream/show-record.js';
 import type { SubtaskContext } from '../../stream/subtask.js';
 import type { TrainableModel } from '../../tensorflow/model/trainable.js';
@@ -51,7 +51,7 @@ export class BadRows {
     const letters = [...causes]
       .sort(([a], [b]) => a - b)
       .map(([row, cause]) => {
-        return { source: operator.name, position: where(row), code: 'RECORD_MALFORMED', cause, record: showRecord(batch.row(row)) };
+        return { source: operator.name, position: where(row), code: 'RECORD_MALFORMED', cause, record: showRecord(batch.row(row)), ...noOriginal };
       });
     this.#context.output(deadLetterTag).emit(batchFromRows(deadLetterSchema, letters));
     this.#counter.add(letters.length);

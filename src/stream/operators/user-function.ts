@@ -1,6 +1,6 @@
 import { isMillraceError, MillraceError } from '../../core/errors.js';
 import { batchFromRows } from '../../memory/index.js';
-import { deadLetterSchema, deadLetterTag, type DeadLetter } from '../connector.js';
+import { deadLetterSchema, deadLetterTag, noOriginal, type DeadLetter } from '../connector.js';
 import type { OperatorSpec } from '../graph-builder.js';
 import type { ResolvedUserFunctionOptions } from '../operator-options.js';
 import { showRecord } from '../show-record.js';
@@ -40,7 +40,7 @@ export class UserFunctionErrors {
         details: { operator: operator.uid, subtask, record: this.#seen + index },
       });
     }
-    this.#letters.push({ source: operator.name, position, code: isMillraceError(thrown) ? thrown.code : 'USER_FUNCTION', cause, record: shown });
+    this.#letters.push({ source: operator.name, position, code: isMillraceError(thrown) ? thrown.code : 'USER_FUNCTION', cause, record: shown, ...noOriginal });
   }
 
   /** The current batch of `rows` records is done: its dead letters leave. */

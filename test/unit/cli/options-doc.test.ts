@@ -9,6 +9,8 @@ import { csvSinkOptions, csvSourceOptions } from '../../../src/connectors/file/c
 import { fileSinkOptions } from '../../../src/connectors/file/file-sink.js';
 import { jsonlSourceOptions } from '../../../src/connectors/file/jsonl.js';
 import { parquetSinkOptions, parquetSourceOptions } from '../../../src/connectors/file/parquet.js';
+import { kafkaSinkOptions } from '../../../src/connectors/kafka/kafka-sink.js';
+import { kafkaSourceOptions } from '../../../src/connectors/kafka/kafka-source.js';
 import { generatorOptions } from '../../../src/connectors/generator.js';
 import { embeddedEngineOptions } from '../../../src/engines/embedded/options.js';
 import { scoreOptions } from '../../../src/inference/options.js';
@@ -50,6 +52,8 @@ const sections: Readonly<Record<string, Shaped>> = {
   '`jsonl(path, options)`: sink': fileSinkOptions,
   '`csv(path, options)`: sink': csvSinkOptions,
   '`parquet(path, options)`: sink': parquetSinkOptions,
+  '`kafkaSource(options, schema, format)`': kafkaSourceOptions,
+  '`kafkaSink(options)`': kafkaSinkOptions,
   '`console(options)`': consoleOptions,
   '`stream.train(model, options)`': trainOptions,
   '`stream.score(model, options)`': scoreOptions,
@@ -103,7 +107,7 @@ for (const [section, { shape }] of Object.entries(sections)) {
 
 test('docs/options.md lists each command with its options', () => {
   const program = createProgram({ stdout: process.stdout, stderr: process.stderr });
-  const documented = new Map(tableOf('Command line').map(([command, options]) => [/millrace ([a-z ]*[a-z])/.exec(command!)![1]!, namesIn(options!)]));
+  const documented = new Map(tableOf('Command line').map(([command, options]) => [/millrace ([a-z -]*[a-z])/.exec(command!)![1]!, namesIn(options!)]));
   // Of a command with commands of its own, those are what one can call.
   const commands = program.commands.flatMap((command) =>
     command.commands.length === 0

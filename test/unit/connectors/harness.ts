@@ -24,12 +24,18 @@ export interface Place {
   readonly attempt?: number;
   readonly restored?: boolean;
   readonly clock?: Clock;
+  /** What subtasks of one start leave for each other; default: nothing to find. */
+  readonly board?: Board;
+  /** Gets what a subtask fails with outside of a call; default: throws it. */
+  readonly onFail?: (error: unknown) => void;
 }
+
+export type Board = Map<string, string>;
 
 const keyGroupCount = 128;
 
 export function makeContext(
-  { index = 0, parallelism = 1, attempt = 0, restored = false, clock = systemClock }: Place,
+  { index = 0, parallelism = 1, attempt = 0, restored = false, clock = systemClock, board, onFail }: Place,
   onWake: () => void = () => undefined,
 ): { readonly context: SubtaskContext; readonly recorded: Recorded } {
   const recorded: Recorded = { batches: [], letters: [], passes: [], reports: [], timers: [], wakes: 0 };
@@ -65,12 +71,24 @@ export function makeContext(
       onWake();
     },
     fail: (error) => {
-      throw error;
+      if (onFail === undefined) throw error;
+      onFail(error);
     },
-    rendezvous: { publish: () => undefined, lookup: () => Promise.reject(new Error('no rendezvous here')) },
+    rendezvous: {
+      publish: (key, value) => void board?.set(key, value),
+      lookup: (key) => (board === undefined ? Promise.reject(new Error('no rendezvous here')) : lookUp(board, key)),
+    },
     report: (channel, value) => void recorded.reports.push({ channel, value: structuredClone(value) }),
   };
   return { context, recorded };
+}
+
+async function lookUp(board: Board, key: string): Promise<string> {
+  for (;;) {
+    const value = board.get(key);
+    if (value !== undefined) return value;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 /** Chunks as bytes only: what an engine stores. */

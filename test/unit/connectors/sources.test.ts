@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import type { Clock } from '../../../src/core/index.js';
 import { csvSource, fromIterable, fromList, generator, jsonlSource, parquetSink, parquetSource } from '../../../src/connectors/index.js';
 import { t } from '../../../src/memory/schema.js';
-import type { SourceConnector } from '../../../src/stream/connector.js';
+import { noOriginal, type SourceConnector } from '../../../src/stream/connector.js';
 import { makeContext, runSource, withFolder, writeAll } from './harness.js';
 
 const schema = { id: t.int32() };
@@ -184,7 +184,7 @@ test('bad records become dead letters by default, and fail the job where asked',
     const { rows, letters } = await runSource(jsonlSource(path, schema));
     assert.deepEqual(ids(rows), [1, 3]);
     assert.deepEqual(letters, [
-      { source: `subject: ${path}`, position: 'line 2, byte 9', code: 'RECORD_MALFORMED', cause: `column 'id': "x" is no int32`, record: '{"id":"x"}' },
+      { source: `subject: ${path}`, position: 'line 2, byte 9', code: 'RECORD_MALFORMED', cause: `column 'id': "x" is no int32`, record: '{"id":"x"}', ...noOriginal },
     ]);
     await assert.rejects(runSource(jsonlSource(path, schema), { onBadRecord: 'fail' }), {
       code: 'RECORD_MALFORMED',

@@ -1,0 +1,290 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { Kafka, logLevel, type Admin } from 'kafkajs';
+import { kafkaJars, type KafkaVersion } from './kafka-jars.js';
+import { makeTlsFiles, type TlsFiles } from './tls-files.js';
+
+const run = promisify(execFile);
+const startTimeoutMs = 90_000;
+const stopTimeoutMs = 30_000;
+const pollMs = 100;
+
+export interface KafkaBrokerOptions {
+  readonly version?: KafkaVersion;
+  /** Adds a SASL_SSL listener with user alice, password alice-secret (PLAIN and SCRAM-SHA-256). */
+  readonly secured?: boolean;
+  /** More lines for server.properties. */
+  readonly properties?: Readonly<Record<string, string>>;
+  /** Fixed port of the plain listener; default: a free one. */
+  readonly port?: number;
+}
+
+export const brokerUser = { username: 'alice', password: 'alice-secret' } as const;
+
+// Java dies with us, also when we are killed: then the pipe on its shell's stdin breaks.
+const shell = 'exec 3<&0; java "$@" </dev/null & p=$!; echo $p; { cat <&3 >/dev/null; kill -9 $p 2>/dev/null; } & wait $p; kill $! 2>/dev/null';
+
+/**
+ * A real Apache Kafka in KRaft mode, one node, broker and controller in one: on free ports of loopback, with its data in a
+ * temporary folder that close() removes. stop, kill -9 and start again keep ports and data.
+ */
+export class KafkaBroker {
+  readonly #version: KafkaVersion;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'millrace-kafka-'));
+  readonly #options: KafkaBrokerOptions;
+  #ports!: { readonly plain: number; readonly controller: number; readonly secured: number };
+  #jars!: string;
+  #shell: ChildProcess | undefined;
+  #javaPid = 0;
+  #tls: TlsFiles | undefined;
+
+  private constructor(options: KafkaBrokerOptions) {
+    this.#version = options.version ?? '3.9.1';
+    this.#options = options;
+  }
+
+  /** Starts a broker; it answers when this resolves. */
+  static async start(options: KafkaBrokerOptions = {}): Promise<KafkaBroker> {
+    const broker = new KafkaBroker(options);
+    try {
+      await broker.#prepare();
+      await broker.start();
+      return broker;
+    } catch (thrown) {
+      await broker.close();
+      throw thrown;
+    }
+  }
+
+  get version(): KafkaVersion {
+    return this.#version;
+  }
+
+  /** Address of the plain listener. */
+  get address(): string {
+    return `127.0.0.1:${this.#ports.plain}`;
+  }
+
+  /** Address of the SASL_SSL listener. */
+  get securedAddress(): string {
+    return `localhost:${this.#ports.secured}`;
+  }
+
+  /** PEM of the certificate of the SASL_SSL listener. */
+  get certificate(): string {
+    if (this.#tls === undefined) throw new Error('start the broker with { secured: true }');
+    return this.#tls.certificate;
+  }
+
+  async start(): Promise<void> {
+    const log = openSync(join(this.#folder, 'broker.log'), 'a');
+    const flags = ['-Xmx512m', '-XX:+UseSerialGC', `-Dlog4j.configuration=file:${join(this.#folder, 'log4j.properties')}`, '-Dlog4j2.level=ERROR'];
+    const child = spawn('sh', ['-c', shell, 'sh', ...flags, '-cp', join(this.#jars, '*'), 'kafka.Kafka', this.#propertiesFile], {
+      stdio: ['pipe', 'pipe', log],
+    });
+    closeSync(log);
+    this.#shell = child;
+    child.stdin?.on('error', () => undefined);
+    const [first] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
+    this.#javaPid = Number(first.toString());
+    child.stdout?.resume();
+    await this.#untilReady(child);
+  }
+
+  /** Ends it in order. */
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  /** kill -9. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** Freezes the process: connections stay, nothing answers. */
+  pause(): void {
+    process.kill(this.#javaPid, 'SIGSTOP');
+  }
+
+  resume(): void {
+    process.kill(this.#javaPid, 'SIGCONT');
+  }
+
+  /** Kills it and removes its data. */
+  async close(): Promise<void> {
+    await this.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Runs `use` with an admin client. */
+  async admin<T>(use: (admin: Admin) => Promise<T>): Promise<T> {
+    const admin = new Kafka({
+      clientId: 'test-admin',
+      brokers: [this.address],
+      logLevel: logLevel.NOTHING,
+      retry: { retries: 2, initialRetryTime: 50 },
+    }).admin();
+    await admin.connect();
+    try {
+      return await use(admin);
+    } finally {
+      await admin.disconnect();
+    }
+  }
+
+  async createTopic(topic: string, partitions = 1, configEntries: { readonly name: string; readonly value: string }[] = []): Promise<void> {
+    await this.admin((admin) => admin.createTopics({ topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }] }));
+  }
+
+  /** Makes it a topic of `count` partitions, each with its leader: a client that writes before may write twice. */
+  async addPartitions(topic: string, count: number): Promise<void> {
+    await this.admin(async (admin) => {
+      await admin.createPartitions({ topicPartitions: [{ topic, count }] });
+      const deadline = Date.now() + stopTimeoutMs;
+      for (;;) {
+        const offsets = await admin.fetchTopicOffsets(topic).catch(() => []);
+        if (offsets.length === count) return;
+        if (Date.now() > deadline) throw new Error(`topic ${topic} has no ${count} partitions after ${stopTimeoutMs} ms`);
+        await setTimeout(pollMs);
+      }
+    });
+  }
+
+  get #propertiesFile(): string {
+    return join(this.#folder, 'server.properties');
+  }
+
+  async #prepare(): Promise<void> {
+    this.#jars = await kafkaJars(this.#version);
+    const [plain, controller, secured] = (await freePorts(3)) as [number, number, number];
+    this.#ports = { plain: this.#options.port ?? plain, controller, secured };
+    if (this.#options.secured === true) this.#tls = await makeTlsFiles(this.#folder);
+    const lines = Object.entries({ ...this.#properties(), ...this.#options.properties }).map(([key, value]) => `${key}=${value}\n`);
+    await writeFile(this.#propertiesFile, lines.join(''));
+    await writeFile(
+      join(this.#folder, 'log4j.properties'),
+      'log4j.rootLogger=WARN, out\nlog4j.appender.out=org.apache.log4j.ConsoleAppender\nlog4j.appender.out.target=System.err\n' +
+        'log4j.appender.out.layout=org.apache.log4j.PatternLayout\nlog4j.appender.out.layout.ConversionPattern=%d %p %m (%c)%n\n',
+    );
+    const scram = this.#tls === undefined ? [] : ['--add-scram', `SCRAM-SHA-256=[name=${brokerUser.username},password=${brokerUser.password}]`];
+    const storage = [
+      '-cp',
+      join(this.#jars, '*'),
+      'kafka.tools.StorageTool',
+      'format',
+      '-t',
+      'bWlsbHJhY2Uta2Fma2EtMQ',
+      '-c',
+      this.#propertiesFile,
+      '-g',
+      ...scram,
+    ];
+    await run('java', ['-XX:TieredStopAtLevel=1', `-Dlog4j.configuration=file:${join(this.#folder, 'log4j.properties')}`, ...storage], {
+      timeout: startTimeoutMs,
+    });
+  }
+
+  #properties(): Record<string, string> {
+    const { plain, controller, secured } = this.#ports;
+    const tls = this.#tls;
+    const own = (rest: string): string => (tls === undefined ? '' : rest);
+    return {
+      'process.roles': 'broker,controller',
+      'node.id': '1',
+      'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+      listeners: `PLAINTEXT://127.0.0.1:${plain},CONTROLLER://127.0.0.1:${controller}${own(`,SECURED://localhost:${secured}`)}`,
+      'advertised.listeners': `PLAINTEXT://127.0.0.1:${plain}${own(`,SECURED://localhost:${secured}`)}`,
+      'controller.listener.names': 'CONTROLLER',
+      'inter.broker.listener.name': 'PLAINTEXT',
+      'listener.security.protocol.map': `CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT${own(',SECURED:SASL_SSL')}`,
+      'log.dirs': join(this.#folder, 'data'),
+      'offsets.topic.replication.factor': '1',
+      'offsets.topic.num.partitions': '4',
+      'transaction.state.log.replication.factor': '1',
+      'transaction.state.log.min.isr': '1',
+      'transaction.state.log.num.partitions': '4',
+      'group.initial.rebalance.delay.ms': '0',
+      'auto.create.topics.enable': 'false',
+      // After a kill -9 the controller lets the broker in again when its old session is over.
+      'broker.session.timeout.ms': '2000',
+      'broker.heartbeat.interval.ms': '500',
+      ...(tls === undefined ? {} : securedProperties(tls)),
+    };
+  }
+
+  async #untilReady(child: ChildProcess): Promise<void> {
+    const deadline = Date.now() + startTimeoutMs;
+    for (;;) {
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`Kafka ended while it started:\n${this.#logTail()}`);
+      try {
+        await this.admin(async (admin) => {
+          await admin.describeCluster();
+          // After a restart: a client that writes before every partition has its leader again may write twice.
+          for (const topic of await admin.listTopics()) await admin.fetchTopicOffsets(topic);
+        });
+        return;
+      } catch (thrown) {
+        await setTimeout(pollMs);
+        if (Date.now() > deadline) throw new Error(`Kafka does not answer after ${startTimeoutMs} ms:\n${this.#logTail()}`, { cause: thrown });
+      }
+    }
+  }
+
+  async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const child = this.#shell;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    try {
+      process.kill(this.#javaPid, signal);
+    } catch {
+      // It has ended by itself.
+    }
+    const late = new AbortController();
+    void setTimeout(stopTimeoutMs, undefined, { signal: late.signal }).then(
+      () => process.kill(this.#javaPid, 'SIGKILL'),
+      () => undefined,
+    );
+    await ended;
+    late.abort();
+    child.stdin?.destroy();
+    this.#shell = undefined;
+  }
+
+  #logTail(): string {
+    return readFileSync(join(this.#folder, 'broker.log'), 'utf8').slice(-3000);
+  }
+}
+
+function securedProperties(tls: TlsFiles): Record<string, string> {
+  const module = 'org.apache.kafka.common.security';
+  const { username, password } = brokerUser;
+  return {
+    'ssl.keystore.type': 'PKCS12',
+    'ssl.keystore.location': tls.keystore,
+    'ssl.keystore.password': tls.password,
+    'ssl.key.password': tls.password,
+    'listener.name.secured.sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256',
+    'listener.name.secured.plain.sasl.jaas.config': `${module}.plain.PlainLoginModule required user_${username}="${password}";`,
+    'listener.name.secured.scram-sha-256.sasl.jaas.config': `${module}.scram.ScramLoginModule required;`,
+  };
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
