@@ -15,7 +15,8 @@ interface NativeGradient {
 }
 
 const gradients: readonly NativeGradient[] = [
-  { of: 'Relu', op: 'ReluGrad', saves: 'input', order: 'dySaved' },
+  // Either does; where nothing else needs the input, TensorFlow fuses relu with the product or convolution before it.
+  { of: 'Relu', op: 'ReluGrad', saves: 'output', order: 'dySaved' },
   { of: 'LeakyRelu', op: 'LeakyReluGrad', saves: 'input', order: 'dySaved', floats: { alpha: 0.2 } },
   { of: 'Sigmoid', op: 'SigmoidGrad', saves: 'output', order: 'savedDy' },
   { of: 'Tanh', op: 'TanhGrad', saves: 'output', order: 'savedDy' },

@@ -70,10 +70,16 @@ export const biasGradients: Rule = ({ op, inputs, attrs, outputs, scope }, build
   if (op !== 'Sum') return undefined;
   const [x, axes] = inputs as [Value, Value];
   const { dtype, shape } = specOf(x);
+  // tfjs's matrices are batches of one.
+  const inner = x.node.op === 'Reshape' ? x.node.inputs[0]! : x;
+  const innerShape = specOf(inner).shape;
+  const from = innerShape !== undefined && innerShape.length >= 2 && innerShape.at(-1) === shape?.at(-1) ? inner : x;
   const keepsDims = attrs['keep_dims']?.value?.$case === 'b' && attrs['keep_dims'].value.value;
   const list = axes.node.constant?.data as Int32Array | undefined;
   if (dtype !== 'float32' || shape === undefined || shape.length < 2 || keepsDims || list === undefined) return undefined;
   const wanted = shape.slice(0, -1).map((_, axis) => axis);
   if (String([...list].sort((p, q) => p - q)) !== String(wanted)) return undefined;
-  return [builder.value({ op: 'BiasAddGrad', inputs: [x], attrs: { T: attr.type(dtype), data_format: attr.string('NHWC') }, scope, outputs: [outputs[0]!] })];
+  return [
+    builder.value({ op: 'BiasAddGrad', inputs: [from], attrs: { T: attr.type(dtype), data_format: attr.string('NHWC') }, scope, outputs: [outputs[0]!] }),
+  ];
 };
