@@ -41,7 +41,7 @@ export async function embeddingSteps(): Promise<BenchResult[]> {
   return [against('embedding-to-raw-operations', 'steps/s', rates.ours, rates.raw)];
 }
 
-export async function rawSteps() {
+async function rawSteps() {
   const graph = new GraphDefBuilder();
   const float = attr.type('float32');
   const int32 = attr.type('int32');
