@@ -18,7 +18,10 @@ export async function openPythonPeer(): Promise<PythonPeer> {
   const judge = await pythonJudge();
   if ('skip' in judge) throw new Error(`the trace bench needs Python TensorFlow: ${judge.skip}`);
   const script = fileURLToPath(new URL('../../bench/peers/train_steps.py', import.meta.url));
-  const child = spawn(judge.python, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(judge.python, [script], { stdio: 'pipe' });
+  // TensorFlow is talkative; what it said matters where it ends.
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-2_000)));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     rate: async (model, batch, ms) => {
@@ -30,7 +33,7 @@ export async function openPythonPeer(): Promise<PythonPeer> {
         });
       });
       const { value, done } = await Promise.race([lines.next(), late]);
-      if (done === true) throw new Error(`Python ended while measuring ${model}`);
+      if (done === true) throw new Error(`Python ended while measuring ${model}: ${said}`);
       return (JSON.parse(value) as { readonly rate: number }).rate;
     },
     close: () => {
