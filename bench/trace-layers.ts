@@ -27,5 +27,5 @@ async function steps(name: string, definition: TraceModel, python: PythonPeer, p
   await step.close();
   model.dispose();
   const result = (other: string, baseline: string): BenchResult => against(`${name}-${rows}-to-${other}`, 'steps/s', rates['ours']!, rates[baseline]!);
-  return [result('trainOnBatch', 'eager'), ...peers.map((peer) => result(`tf.function-keras-${peer}`, peer))];
+  return [result('trainOnBatch', 'eager'), ...peers.map((peer) => result(`tf.function-${peer}`, peer))];
 }
