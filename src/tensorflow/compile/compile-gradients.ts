@@ -10,7 +10,7 @@ import { registeredVariables } from '../trace/tfjs-internals.js';
 import { Tracer } from '../trace/tracer.js';
 import { keepingVariables } from '../trace/variables-kept.js';
 import { resolveCompileOptions, type CompileOptions } from './compile-options.js';
-import { stepModel, type CompilableModel, type ModelTensors, type StepModel } from './compiled-model.js';
+import { stateless, stepModel, type CompilableModel, type ModelTensors, type StepModel } from './compiled-model.js';
 import { passOf } from './gradients.js';
 import type { ModelLoss } from './model-loss.js';
 
@@ -49,7 +49,7 @@ export async function compileGradients(model: CompilableModel, loss: ModelLoss |
     tf,
     {
       name: resolved.name ?? `gradients of ${step.name}`,
-      fn: (inputs, labels) => ({ result: namedPass(tf, step, inputs, labels, training) }),
+      fn: stateless(model, (inputs, labels) => ({ result: namedPass(tf, step, inputs, labels, training) })),
       transform: (traced, visible, inputNames) => weightsIn(traced, visible, inputNames),
       isFixed: (name) => name.startsWith(weightsPrefix),
       eager: (inputs, labels, weights) =>

@@ -3,7 +3,7 @@ import { tracedFunction } from '../trace/trace.js';
 import type { TracedFunction } from '../trace/traced-function.js';
 import { Tracer } from '../trace/tracer.js';
 import { resolveCompileOptions, type CompileOptions } from './compile-options.js';
-import { forwardOf, type CompilableModel, type ModelTensors } from './compiled-model.js';
+import { forwardOf, stateless, type CompilableModel, type ModelTensors } from './compiled-model.js';
 
 /** A forward pass as one native call. */
 export type CompiledPredict = TracedFunction<readonly [inputs: ModelTensors], ModelTensors>;
@@ -20,7 +20,7 @@ export async function compilePredict(model: CompilableModel, options?: CompileOp
   const run = (inputs: unknown): unknown => forward(inputs, resolved.training ?? false);
   const tracer = new Tracer(
     tf,
-    { name: resolved.name ?? `prediction of ${name}`, fn: (inputs) => ({ result: run(inputs) }), eager: run, onUnsupported: 'eager' },
+    { name: resolved.name ?? `prediction of ${name}`, fn: stateless(model, (inputs) => ({ result: run(inputs) })), eager: run, onUnsupported: 'eager' },
     resolved,
   );
   return tracedFunction(tf, tracer) as unknown as CompiledPredict;

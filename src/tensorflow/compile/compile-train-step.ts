@@ -9,7 +9,7 @@ import { tracedFunction } from '../trace/trace.js';
 import type { TracedFunction } from '../trace/traced-function.js';
 import { applyOptimizer } from './apply-optimizer.js';
 import { resolveTrainStepOptions, type ResolvedTrainStepOptions, type TrainStepOptions } from './compile-options.js';
-import { stepModel, type CompilableModel, type ModelTensors, type StepModel } from './compiled-model.js';
+import { stateless, stepModel, type CompilableModel, type ModelTensors, type StepModel } from './compiled-model.js';
 import { passOf } from './gradients.js';
 import type { ModelLoss } from './model-loss.js';
 import { OptimizerSlots } from './optimizer-slots.js';
@@ -48,7 +48,7 @@ export async function compileTrainStep(
   const chosen = stepOptimizer(tf, optimizer);
   const useFused = resolved.optimizer === 'fused' && fusedOptimizer(chosen.spec()) !== undefined;
   const definition = useFused ? fusedStep(tf, step, chosen, resolved) : tracedStep(tf, step, chosen, resolved);
-  const tracer = new Tracer(tf, { ...definition, name: resolved.name ?? `training step of ${step.name}` }, resolved);
+  const tracer = new Tracer(tf, { ...definition, fn: stateless(model, definition.fn), name: resolved.name ?? `training step of ${step.name}` }, resolved);
   const call = tracedFunction(tf, tracer) as unknown as CompiledStep;
   const { close } = call;
   return Object.assign(call, {

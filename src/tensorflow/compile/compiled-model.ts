@@ -34,6 +34,15 @@ export function forwardOf(tf: Tfjs, model: CompilableModel): Pick<StepModel, 'na
   };
 }
 
+/** `fn` for tracing: it refuses a model with a layer that keeps a state in JavaScript, which tracing would move and a graph would freeze. */
+export function stateless<A extends readonly unknown[], R>(model: CompilableModel, fn: (...args: A) => R): (...args: A) => R {
+  return (...args) => {
+    const layer = typeof model === 'function' ? undefined : model.layers.find(({ stateful }) => stateful);
+    if (layer !== undefined) throw new MillraceError('UNSUPPORTED', `tracing: ${layer.name}: keeps a state in JavaScript from call to call`);
+    return fn(...args);
+  };
+}
+
 /** @throws MODEL_INVALID for a model without a loss, or a loss that does not exist */
 export function stepModel(tf: Tfjs, model: CompilableModel, loss: ModelLoss | undefined): StepModel {
   const forward = forwardOf(tf, model);
