@@ -115,7 +115,7 @@ function eagerStep(tf: Tfjs, model: StepModel, optimizer: StepOptimizer, { input
   const spec = optimizer.spec();
   if (spec.kind === 'adamw') decay(tf, pass.variables, spec.learningRate * spec.weightDecay);
   // Declared as variables by name, but gradients by name are meant.
-  optimizer.eager().applyGradients(Object.fromEntries(pass.variables.map(({ name }, i) => [name, pass.gradients[i]!])) as never);
+  optimizer.eager().applyGradients(Object.fromEntries(pass.variables.map(({ name }, i) => [name, pass.gradients[i]!])));
   return outputs ? { loss: pass.loss, outputs: pass.outputs as ModelTensors } : { loss: pass.loss };
 }
 

@@ -58,7 +58,7 @@ function sameRows(all: readonly ConstantStep[], shape: readonly Affine[]): Gener
   const [step] = all as [ConstantStep];
   const width = step.shape.slice(1).reduce((product, size) => product * size, 1);
   if (shape.length < 2 || shape.slice(1).some(({ slope }) => slope !== 0) || step.values.length < width) return undefined;
-  const row: ConstantStep = { ...step, shape: [1, ...step.shape.slice(1)], values: step.values.slice(0, width) as ConstantStep['values'] };
+  const row: ConstantStep = { ...step, shape: [1, ...step.shape.slice(1)], values: step.values.slice(0, width) };
   const wanted = elements(row);
   if (!wanted.every((element) => typeof element === 'number')) return undefined;
   const repeats = all.every((each) => elements(each).every((element, i) => Object.is(element, wanted[i % width])));

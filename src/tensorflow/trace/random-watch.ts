@@ -44,7 +44,7 @@ export class RandomWatch {
     };
     String.prototype.charCodeAt = function (this: string, at: number): number {
       // The generator mixes in blanks first.
-      if (open.seed === undefined && String(this) !== ' ') open.seed = String(this);
+      if (open.seed === undefined && this !== ' ') open.seed = this;
       return charCodeAt.call(this, at);
     };
   }

@@ -23,7 +23,7 @@ function batchOf(row: LayerRow, subject: Subject, rows: number): { readonly inpu
   const inputs = row.inputs.map((input, i) => inputRows(tf, input, rows, i + rows));
   if (row.tfjsRefuses?.what === 'everything') return { inputs, labels: inputs.map((input) => input.clone()) };
   const shapes = tidied(tf, () => subject.forward(inputs, false).map(({ shape }) => shape));
-  return { inputs, labels: shapes.map(([first, ...shape], i) => inputRows(tf, { shape }, first!, 50 + i)) };
+  return { inputs, labels: shapes.map(([first, ...shape], i) => inputRows(tf, { shape }, first, 50 + i)) };
 }
 
 async function checkGradients(row: LayerRow, subject: Subject, training: boolean, warnings: string[]): Promise<void> {

@@ -98,7 +98,7 @@ async function check(model: LayersModel, loss: string | LossFunction, reference:
     const x = tf.tensor(numbers(rows * 3, 1), [rows, 3]);
     const y = labelsOf(kind, rows);
     const expected = tidied(tf, () => {
-      const weights = model.trainableWeights.map((weight) => weight.read() as Variable);
+      const weights = model.trainableWeights.map((weight) => weight.read() as unknown as Variable);
       const { value, grads } = tf.variableGrads(() => tf.mean(reference(y, model.apply(x, { training: true }) as Tensor)).asScalar(), weights);
       return { loss: numbersOf(value), gradients: Object.entries(grads).map(([name, each]) => [name, numbersOf(each)] as const) };
     });

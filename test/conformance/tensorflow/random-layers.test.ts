@@ -26,7 +26,7 @@ const b = -a * alpha * rate;
 const layers: Readonly<Record<string, RandomLayer>> = {
   dropout: { make: () => tf.layers.dropout({ rate }), mean: 1, variance: rate / (1 - rate), lowest: rate },
   spatialDropout1d: {
-    make: () => tf.layers.spatialDropout1d({ rate }) as never,
+    make: () => tf.layers.spatialDropout1d({ rate }),
     shape: [2, width],
     mean: 1,
     variance: rate / (1 - rate),
@@ -58,7 +58,7 @@ async function open(layer: RandomLayer, options: CompileOptions) {
   } as const;
   return {
     draw: async () => {
-      const { data } = (await run.values(x as never)) as { readonly data: Float32Array };
+      const { data } = (await run.values(x)) as { readonly data: Float32Array };
       assert.deepEqual(warnings, []);
       return data;
     },

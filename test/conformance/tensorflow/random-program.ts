@@ -93,7 +93,7 @@ export const operations = {
     return { tensor: tf.transpose(tensor, isBatched ? [0, ...axes.slice(1).reverse()] : axes.reverse()), isBatched };
   },
   flatten: (tf, { tensor, isBatched }) =>
-    isBatched ? { tensor: tf.reshape(tensor, [tensor.shape[0]!, -1]), isBatched } : { tensor: tf.reshape(tensor, [-1]), isBatched },
+    isBatched ? { tensor: tf.reshape(tensor, [tensor.shape[0], -1]), isBatched } : { tensor: tf.reshape(tensor, [-1]), isBatched },
   concat: (tf, a, b) => {
     const axis = a.tensor.rank - 1;
     const fits = a.tensor.rank === b.tensor.rank && a.isBatched === b.isBatched && axis > (a.isBatched ? 0 : -1);
@@ -108,7 +108,7 @@ export const operations = {
   },
   matMulOfTransposed: (tf, a, b) => {
     if (a.tensor.rank !== 2 || b.tensor.rank !== 2 || !a.isBatched || !b.isBatched) return undefined;
-    return { tensor: tf.div(tf.matMul(tf.tanh(a.tensor), tf.tanh(b.tensor), true, false), a.tensor.shape[0]!), isBatched: false };
+    return { tensor: tf.div(tf.matMul(tf.tanh(a.tensor), tf.tanh(b.tensor), true, false), a.tensor.shape[0]), isBatched: false };
   },
   /** From rows to rows: a matrix of the batch by the batch. */
   similarity: (tf, a) => {
@@ -128,13 +128,10 @@ export const programs: fc.Arbitrary<readonly Line[]> = fc.array(
 
 /** Runs a program on two batched inputs and two variables; its last value, and one number that depends on all of them. */
 export function runProgram(tf: Tfjs, lines: readonly Line[], inputs: readonly [Tensor, Tensor], variables: readonly [Variable, Variable]) {
-  const places: Place[] = [
-    ...inputs.map((tensor) => ({ tensor, isBatched: true })),
-    ...variables.map((tensor) => ({ tensor: tensor as Tensor, isBatched: false })),
-  ];
+  const places: Place[] = [...inputs.map((tensor) => ({ tensor, isBatched: true })), ...variables.map((tensor) => ({ tensor: tensor, isBatched: false }))];
   for (const { op, inputs: from, numbers } of lines) {
     const [a, b] = from.map((i) => places[(places.length - 1 - (i % places.length) + places.length) % places.length]!) as [Place, Place];
-    const made = (operations[op] as Make)(tf, a, b, numbers, inputs[0]);
+    const made = operations[op](tf, a, b, numbers, inputs[0]);
     if (made !== undefined && made.tensor.size > 0) places.push(made);
   }
   const parts = places.map(({ tensor }) => tf.mean(tf.square(tf.tanh(tensor))));

@@ -21,14 +21,13 @@ export const recurrentRows: readonly LayerRow[] = [
   ),
   row('lstm', 'with dropout', sequence, (tf) => tf.layers.lstm({ units: 3, dropout: 0.3, recurrentDropout: 0.2 }), { isRandom: true }),
   ...(['sum', 'mul', 'concat', 'ave'] as const).map((mergeMode) =>
-    row('bidirectional', `lstm, ${mergeMode}`, sequence, (tf) => tf.layers.bidirectional({ layer: tf.layers.lstm({ units: 2 }) as never, mergeMode })),
+    row('bidirectional', `lstm, ${mergeMode}`, sequence, (tf) => tf.layers.bidirectional({ layer: tf.layers.lstm({ units: 2 }), mergeMode })),
   ),
   {
     layer: 'bidirectional',
     variant: 'gru of sequences, not merged',
     inputs: [{ shape: sequence }],
-    connect: (tf, [x]) =>
-      tf.layers.bidirectional({ layer: tf.layers.gru({ units: 2, returnSequences: true }) as never, mergeMode: null as never }).apply(x!) as never,
+    connect: (tf, [x]) => tf.layers.bidirectional({ layer: tf.layers.gru({ units: 2, returnSequences: true }), mergeMode: null as never }).apply(x!) as never,
   },
   row('timeDistributed', 'dense', sequence, (tf) => tf.layers.timeDistributed({ layer: tf.layers.dense({ units: 2, activation: 'relu' }) })),
   row('timeDistributed', 'conv2d', [3, 4, 4, 1], (tf) => tf.layers.timeDistributed({ layer: tf.layers.conv2d({ filters: 2, kernelSize: 3 }) })),

@@ -1,4 +1,4 @@
-import type { Layer, Tensor, Tfjs, Variable } from '../../../src/tensorflow/model/tfjs-types.js';
+import type { Layer, Tensor, Tfjs } from '../../../src/tensorflow/model/tfjs-types.js';
 
 /**
  * A layer of one's own: multiplies each value by a weight. Before a layer under test, the gradients of these weights are
@@ -10,7 +10,7 @@ export function scaleLayer(tf: Tfjs, name: string): Layer {
     #weight: { read(): Tensor } | undefined;
 
     override build(inputShape: (number | null)[]): void {
-      this.#weight = this.addWeight('scale', inputShape.slice(1), 'float32', tf.initializers.ones()) as { read(): Tensor };
+      this.#weight = this.addWeight('scale', inputShape.slice(1), 'float32', tf.initializers.ones());
       this.built = true;
     }
 
@@ -19,7 +19,7 @@ export function scaleLayer(tf: Tfjs, name: string): Layer {
     }
 
     override call(inputs: Tensor | Tensor[]): Tensor {
-      return tf.mul(Array.isArray(inputs) ? inputs[0]! : inputs, this.#weight!.read() as Variable);
+      return tf.mul(Array.isArray(inputs) ? inputs[0]! : inputs, this.#weight!.read());
     }
   }
   return new Scale({ name });

@@ -26,7 +26,8 @@ export function subjectOf(tf: Tfjs, row: LayerRow): Subject {
 function modelSubject(tf: Tfjs, { inputs, connect }: LayerRow): Subject {
   const ends = inputs.map(({ shape }) => tf.input({ shape: [...shape] }));
   const scaled = ends.map((end, i) => (inputs[i]!.below === undefined ? (scaleLayer(tf, `scale_${count++}`).apply(end) as typeof end) : end));
-  let outputs = [connect(tf, scaled)].flat() as typeof ends;
+  const connected = connect(tf, scaled);
+  let outputs: typeof ends = 'length' in connected ? [...connected] : [connected];
   let model: LayersModel = tf.model({ inputs: ends, outputs });
   if (model.trainableWeights.length === 0) {
     outputs = outputs.map((output) => scaleLayer(tf, `scale_${count++}`).apply(output) as typeof output);
@@ -37,8 +38,8 @@ function modelSubject(tf: Tfjs, { inputs, connect }: LayerRow): Subject {
     compilable: model,
     forward: (given, training) => [model.apply(given.length === 1 ? given[0]! : [...given], { training })].flat() as Tensor[],
     penalties: () => model.calculateLosses(),
-    trainable: model.trainableWeights.map((weight) => weight.read() as Variable),
-    variables: model.weights.map((weight) => weight.read() as Variable),
+    trainable: model.trainableWeights.map((weight) => weight.read() as unknown as Variable),
+    variables: model.weights.map((weight) => weight.read() as unknown as Variable),
     dispose: () => model.dispose(),
   };
 }
@@ -51,7 +52,7 @@ function directSubject(tf: Tfjs, { inputs, make }: LayerRow): Subject {
   const forward = (given: Tensor, training: boolean): Tensor =>
     below === undefined ? (layer.apply(tf.mul(given, scale), { training }) as Tensor) : tf.mul(layer.apply(given, { training }) as Tensor, scale);
   return {
-    compilable: forward as never,
+    compilable: forward,
     forward: ([given], training) => [forward(given!, training)],
     penalties: () => [],
     trainable: [scale],
@@ -90,7 +91,7 @@ export function eagerPass(tf: Tfjs, subject: Subject, inputs: readonly Tensor[],
   });
   const changed = subject.variables.filter((variable, i) => String(variable.dataSync()) !== String(before[i]!.dataSync()));
   const assigned = Object.fromEntries(changed.map((variable) => [variable.name, numbersOf(variable.clone())]));
-  subject.variables.forEach((variable, i) => variable.assign(before[i]! as Variable));
+  subject.variables.forEach((variable, i) => variable.assign(before[i]!));
   tf.dispose(before);
   return { ...pass, assigned };
 }

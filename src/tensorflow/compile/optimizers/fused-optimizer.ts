@@ -108,10 +108,7 @@ export class StepBuilder {
     if (value !== undefined) return value;
     const known = this.#nodes.find(({ op, leaf }) => op === leafOps.read && leaf === variable);
     const { dtype, shape } = this.#variables[variable]!;
-    value =
-      known === undefined
-        ? this.builder.value({ op: leafOps.read, leaf: variable, outputs: [{ dtype: dtype as 'float32', shape }] })
-        : { node: known, index: 0 };
+    value = known === undefined ? this.builder.value({ op: leafOps.read, leaf: variable, outputs: [{ dtype: dtype, shape }] }) : { node: known, index: 0 };
     this.#reads.set(variable, value);
     return value;
   }

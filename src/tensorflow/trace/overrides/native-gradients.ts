@@ -34,7 +34,7 @@ export function installNativeGradients(tf: Tfjs): () => void {
 }
 
 function install(tf: Tfjs, { of, op, saves, order, floats = {} }: NativeGradient): () => void {
-  const original = tf.getGradient(of)!;
+  const original = tf.getGradient(of);
   const kernelName = `Millrace${op}`;
   tf.registerKernel({
     kernelName,

@@ -47,7 +47,7 @@ describe('a function that no graph can follow is refused', () => {
   it('where its operations follow the number of rows', () =>
     refuses((x) => tf.addN(tf.unstack(x)), /for 2 rows but .* for 3|attributes that depend on the batch size/));
   it('where a constant follows the rows in a way of its own', () =>
-    refuses((x) => tf.mul(x, tf.scalar(x.shape[0]! ** 3)), /follows the batch size in a way that is not understood/));
+    refuses((x) => tf.mul(x, tf.scalar(x.shape[0] ** 3)), /follows the batch size in a way that is not understood/));
   it('where it works for some numbers of rows only', () =>
     refuses((x) => {
       if (x.shape[0] !== 4) throw new Error('four rows, please');
@@ -82,13 +82,13 @@ describe('errors of a function', () => {
 describe('constants', () => {
   it('that follow the rows are understood: counts, their reciprocals, ranges, ones, repeated rows', async () => {
     const f = await trace((x: Tensor) => {
-      const rows = x.shape[0]!;
+      const rows = x.shape[0];
       const row = tf.tensor(Array.from({ length: rows }, () => [1, 2]));
       return tf.add(tf.mul(tf.add(x, tf.ones([rows, 2])), 3 / rows), tf.mul(row, tf.reshape(tf.range(5, 5 + rows * 2, 2), [rows, 1])));
     }, example); // prettier-ignore
     for (const rows of [1, 4, 7, 33]) {
       const x = tf.ones([rows, 2]);
-      const y = f.sync(x) as Tensor;
+      const y = f.sync(x);
       const wanted = Array.from({ length: rows }, (_, i) => [6 / rows + 5 + 2 * i, 6 / rows + 10 + 4 * i]).flat();
       y.dataSync().forEach((value, i) => assert.ok(Math.abs(value - wanted[i]!) < 1e-5, `${rows} rows, value ${i}: ${value}, not ${wanted[i]}`));
       tf.dispose([x, y]);

@@ -11,13 +11,15 @@ function variable(values: readonly number[], name?: string): Variable {
   return tf.variable(tf.tensor1d([...values]), true, name);
 }
 
+const set = (v: Variable, to: Tensor): void => v.assign(to);
+
 const list = (of: { dataSync(): ArrayLike<number> } | { data: unknown }): number[] => Array.from('dataSync' in of ? of.dataSync() : (of.data as number[]));
 
 describe('variables of a traced function', () => {
   it('have their values of before after tracing', async () => {
     const v = variable([1, 2]);
     const step = await trace((input: Tensor) => {
-      v.assign(tf.add(v, tf.mean(input, 0)) as never);
+      set(v, tf.add(v, tf.mean(input, 0)));
       return tf.sum(v);
     }, x);
     assert.deepEqual(list(v), [1, 2]);
@@ -31,9 +33,9 @@ describe('variables of a traced function', () => {
     const v = variable([1, 2]);
     const step = await trace((input: Tensor) => {
       const old = tf.mul(v, 1);
-      v.assign(tf.add(v, tf.mean(input, 0)) as never);
+      set(v, tf.add(v, tf.mean(input, 0)));
       const between = tf.mul(v, 10);
-      v.assign(tf.mul(v, 2) as never);
+      set(v, tf.mul(v, 2));
       return { old, between, now: tf.add(v, 0) };
     }, x);
     const { old, between, now } = step.valuesSync(x);
@@ -46,8 +48,8 @@ describe('variables of a traced function', () => {
     const [a, b] = [variable([1, 2]), variable([3, 4])];
     const swap = await trace((input: Tensor) => {
       const kept = tf.add(a, 0);
-      a.assign(tf.add(b, tf.mul(0, tf.mean(input))) as never);
-      b.assign(kept as never);
+      set(a, tf.add(b, tf.mul(0, tf.mean(input))));
+      b.assign(kept);
       return tf.sum(input);
     }, x);
     for (let i = 0; i < 101; i++) swap.valuesSync(x);
@@ -60,7 +62,7 @@ describe('variables of a traced function', () => {
     let v: Variable | undefined;
     const count = await trace((input: Tensor) => {
       v ??= variable([0, 0]);
-      v.assign(tf.add(v, tf.mean(input, 0)) as never);
+      set(v, tf.add(v, tf.mean(input, 0)));
       return tf.add(v, 0);
     }, x);
     assert.deepEqual(list(v!), [0, 0]);
@@ -79,7 +81,7 @@ describe('variables of a traced function', () => {
     ] as const) {
       // prettier-ignore
       const tensor = tf.tensor1d([...values]);
-      v.assign(tensor as never);
+      set(v, tensor);
       tensor.dispose();
       assert.deepEqual(list(await run()).slice(0, 2), values);
     }
@@ -90,7 +92,7 @@ describe('variables of a traced function', () => {
   it('are read and assigned all at once, by name', async () => {
     const [a, b] = [variable([1, 2], 'first'), variable([3, 4], 'second')];
     const f = await trace((input: Tensor) => {
-      a.assign(tf.add(a, b) as never);
+      set(a, tf.add(a, b));
       return tf.mul(input, b);
     }, x);
     f.valuesSync(x);
@@ -110,7 +112,7 @@ describe('variables of a traced function', () => {
   it('are shared by several functions in one session, and ordinary again after the last has been closed', async () => {
     const v = variable([1, 2]);
     const step = await trace((input: Tensor) => {
-      v.assign(tf.add(v, tf.mean(input, 0)) as never);
+      set(v, tf.add(v, tf.mean(input, 0)));
       return tf.sum(v);
     }, x);
     const look = await trace((input: Tensor) => tf.mul(input, v), x);
@@ -147,12 +149,12 @@ describe('variables of a traced function', () => {
   it('win over calls in flight where JavaScript assigns meanwhile', async () => {
     const v = variable([0, 0]);
     const step = await trace((input: Tensor) => {
-      v.assign(tf.add(v, tf.mean(input, 0)) as never);
+      set(v, tf.add(v, tf.mean(input, 0)));
       return tf.add(v, 0);
     }, x);
     const running = step.values(x);
     const tensor = tf.tensor1d([50, 50]);
-    v.assign(tensor as never);
+    set(v, tensor);
     tensor.dispose();
     await running;
     assert.deepEqual(list(v), [50, 50]);
