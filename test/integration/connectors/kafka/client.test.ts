@@ -80,7 +80,9 @@ describe('the Kafka client on kafkajs', () => {
         await client.openWriter({ compression: 'none', maxBatchBytes: 16 * 1024 }).write(Array.from({ length: count }, () => record(topic, partition, value)));
       }
       let ready = 0;
-      const reader = openReader(client, 100_000, () => void ready++);
+      const reader = openReader(client, 100_000, () => {
+        ready++;
+      });
       for (const partition of [0, 1]) reader.add({ topic, partition }, 0);
       await delay(1500);
       assert.ok(ready > 0);
