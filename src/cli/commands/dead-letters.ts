@@ -1,46 +1,48 @@
 import { readFileSync } from 'node:fs';
-import { Argument, type Command } from 'commander';
+import type { Command } from 'commander';
 import { fromSystemError, MillraceError } from '../../core/errors.js';
 import { listDeadLetters, replayDeadLetters, type ReplayOptions, type StoredLetter } from '../../connectors/kafka/dead-letter-replay.js';
 import type { CommandIo } from '../program.js';
+import { parsePositiveInteger } from './parse.js';
 
 interface Flags {
   readonly brokers: string;
   readonly to?: string;
   readonly group?: string;
   readonly code?: string;
-  readonly limit?: string;
+  readonly limit?: number;
   readonly connection?: string;
   readonly json?: true;
 }
 
-/** `millrace dead-letters list|replay <topic>`: looks at a Kafka topic of dead letters, and sends them back. */
+/** Looks at a Kafka topic of dead letters, and sends them back; no job has to run. */
 export function addDeadLettersCommand(program: Command, io: CommandIo): void {
-  program
-    .command('dead-letters')
-    .description('list the dead letters in a Kafka topic, or send them back to where they came from')
-    .addArgument(new Argument('<action>', 'what to do').choices(['list', 'replay']))
-    .argument('<topic>', 'topic of dead letters')
-    .requiredOption('-b, --brokers <list>', 'host:port, several separated by commas')
-    .option('--to <topic>', 'replay to this topic instead')
-    .option('--group <group>', 'consumer group that remembers what was replayed')
-    .option('--code <code>', 'only letters with this error code')
-    .option('--limit <n>', 'at most so many')
-    .option('--connection <file>', 'JSON file with tls, sasl and other connection options')
-    .option('--json', 'JSON')
-    .action(async (action: string, topic: string, flags: Flags) => {
-      const options = toOptions(topic, flags);
-      if (action === 'list') {
-        const letters = await listDeadLetters(options);
-        io.stdout.write(flags.json === true ? `${JSON.stringify(letters.map(toJson))}\n` : `${formatLetters(letters).join('\n')}\n`);
-        return;
-      }
-      const summary = await replayDeadLetters(options);
-      io.stdout.write(
-        flags.json === true
-          ? `${JSON.stringify(summary)}\n`
-          : `${summary.replayed} replayed${summary.passedOver === 0 ? '' : `, ${summary.passedOver} of another code passed over`}\n`,
-      );
+  const letters = program.command('dead-letters').description('list the dead letters in a Kafka topic, or send them back to where they came from');
+  const withFlags = (command: Command): Command =>
+    command
+      .argument('<topic>', 'topic of dead letters')
+      .requiredOption('-b, --brokers <list>', 'host:port, several separated by commas')
+      .option('--group <group>', 'consumer group that remembers what was replayed (default: millrace-dead-letters-<topic>)')
+      .option('--code <code>', 'only letters with this error code')
+      .option('--limit <n>', 'at most so many', parsePositiveInteger)
+      .option('--connection <file>', 'JSON file with tls, sasl and other connection options')
+      .option('--json', 'JSON')
+      .exitOverride();
+
+  withFlags(letters.command('list'))
+    .description('list the letters that were not replayed yet')
+    .action(async (topic: string, flags: Flags) => {
+      const found = await listDeadLetters(toOptions(topic, flags));
+      io.stdout.write(flags.json === true ? `${JSON.stringify(found.map(toJson))}\n` : `${formatLetters(found).join('\n')}\n`);
+    });
+
+  withFlags(letters.command('replay'))
+    .description('send letters back as the records that they were, each once; those of another --code are passed over for good')
+    .option('--to <topic>', 'to this topic (default: where each came from)')
+    .action(async (topic: string, flags: Flags) => {
+      const summary = await replayDeadLetters(toOptions(topic, flags));
+      const passed = summary.passedOver === 0 ? '' : `, ${summary.passedOver} of another code passed over`;
+      io.stdout.write(flags.json === true ? `${JSON.stringify(summary)}\n` : `${summary.replayed} replayed${passed}\n`);
     });
 }
 
@@ -52,7 +54,7 @@ function toOptions(topic: string, { brokers, to, group, code, limit, connection 
     ...(to === undefined ? {} : { to }),
     ...(group === undefined ? {} : { group }),
     ...(code === undefined ? {} : { code }),
-    ...(limit === undefined ? {} : { limit: Number(limit) }),
+    ...(limit === undefined ? {} : { limit }),
   };
 }
 

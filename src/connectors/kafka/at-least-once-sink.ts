@@ -25,6 +25,7 @@ export class AtLeastOnceSink implements Subtask {
   #records: OutRecord[] = [];
   #bytes = 0;
   #writing: Promise<void> | undefined;
+  #isClosed = false;
 
   constructor(connect: Connect, options: ResolvedKafkaSink, schema: Schema | undefined) {
     this.#connect = connect;
@@ -66,6 +67,7 @@ export class AtLeastOnceSink implements Subtask {
     try {
       if (drained) await this.#drain();
     } finally {
+      this.#isClosed = true;
       await this.#client?.close();
       await this.#writing?.catch(() => undefined);
     }
@@ -86,6 +88,8 @@ export class AtLeastOnceSink implements Subtask {
       this.#start();
     });
     // Who waits for it gets the error from it; where nobody does, the job must not go on.
-    this.#writing.catch((thrown: unknown) => this.#context.fail(thrown));
+    this.#writing.catch((thrown: unknown) => {
+      if (!this.#isClosed) this.#context.fail(thrown);
+    });
   }
 }

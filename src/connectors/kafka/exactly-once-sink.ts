@@ -66,6 +66,7 @@ export class ExactlyOnceSink implements Subtask {
   #segmentBytes = 0;
   #committing: Promise<void> | undefined;
   #markedAt = 0;
+  #isClosed = false;
   #committed!: Counter;
   #waiting!: Gauge;
   #seconds!: Histogram;
@@ -127,7 +128,10 @@ export class ExactlyOnceSink implements Subtask {
       () => {
         if (this.#committing === commit) this.#committing = undefined;
       },
-      (thrown: unknown) => this.#context.fail(thrown),
+      (thrown: unknown) => {
+        // Cut short by close(): the output is in the last cut, or the job is over.
+        if (!this.#isClosed) this.#context.fail(thrown);
+      },
     );
     if (cut === finalCut) return commit;
   }
@@ -143,6 +147,7 @@ export class ExactlyOnceSink implements Subtask {
       const running = this.#committing?.catch(() => undefined);
       if (running !== undefined) await withDeadline(running, { ms: closeTimeoutMs, what: 'commit at the end' }).catch(() => undefined);
     } finally {
+      this.#isClosed = true;
       await this.#client?.close();
       await this.#committing?.catch(() => undefined);
     }

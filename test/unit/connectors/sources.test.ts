@@ -184,7 +184,14 @@ test('bad records become dead letters by default, and fail the job where asked',
     const { rows, letters } = await runSource(jsonlSource(path, schema));
     assert.deepEqual(ids(rows), [1, 3]);
     assert.deepEqual(letters, [
-      { source: `subject: ${path}`, position: 'line 2, byte 9', code: 'RECORD_MALFORMED', cause: `column 'id': "x" is no int32`, record: '{"id":"x"}', ...noOriginal },
+      {
+        source: `subject: ${path}`,
+        position: 'line 2, byte 9',
+        code: 'RECORD_MALFORMED',
+        cause: `column 'id': "x" is no int32`,
+        record: '{"id":"x"}',
+        ...noOriginal,
+      },
     ]);
     await assert.rejects(runSource(jsonlSource(path, schema), { onBadRecord: 'fail' }), {
       code: 'RECORD_MALFORMED',

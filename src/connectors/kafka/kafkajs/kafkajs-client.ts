@@ -17,7 +17,7 @@ import { offsetFetchRequest, type WireRequest } from '../wire/requests.js';
 import { FetchLoops } from './fetch-loops.js';
 import { closeCluster, createCluster, dropConnections, send, type Broker, type Cluster } from './internals.js';
 import { Patience } from './patience.js';
-import { answers, codeOf, innermost, kafkaError, ProtocolError } from './protocol-error.js';
+import { answers, codeOf, innermost, ProtocolError } from './protocol-error.js';
 import { RecordAppender } from './record-appender.js';
 import { TransactionalProducer } from './transactional-producer.js';
 
@@ -155,21 +155,25 @@ export class KafkajsClient implements KafkaClient {
   }
 
   async refresh(): Promise<void> {
+    this.#checkOpen();
     await this.#cluster.refreshMetadata();
   }
 
   /** Number of the node that leads a partition now. @throws an error that passes, where none does */
   leaderOf({ topic, partition }: TopicPartition): number {
+    this.#checkOpen();
     const found = this.#cluster.findTopicPartitionMetadata(topic).find(({ partitionId }) => partitionId === partition);
     if (found === undefined) throw new ProtocolError(answers.unknownTopic, `${topic}-${partition}`);
     return found.leader;
   }
 
-  broker(nodeId: number): Promise<Broker> {
+  async broker(nodeId: number): Promise<Broker> {
+    this.#checkOpen();
     return this.#cluster.findBroker({ nodeId });
   }
 
-  coordinator(kind: CoordinatorKind, id: string): Promise<Broker> {
+  async coordinator(kind: CoordinatorKind, id: string): Promise<Broker> {
+    this.#checkOpen();
     return this.#cluster.findGroupCoordinator({ groupId: id, coordinatorType: kind === 'group' ? 0 : 1 });
   }
 
@@ -186,9 +190,17 @@ export class KafkajsClient implements KafkaClient {
   /** Repeats what fails for a reason that passes, with new metadata. */
   async #retry<T>(what: string, attempt: () => Promise<T>, limitMs = this.#connection.unreachableMs): Promise<T> {
     return new Patience(`Kafka, ${what}`, limitMs).run(
-      () => (this.#isClosed ? Promise.reject(kafkaError(new Error('the client is closed'), what)) : attempt()),
+      async () => {
+        this.#checkOpen();
+        return attempt();
+      },
       () => this.refresh().catch(() => undefined),
     );
+  }
+
+  /** Nothing is repeated, and no connection opened again, after close(). */
+  #checkOpen(): void {
+    if (this.#isClosed) throw new MillraceError('UNAVAILABLE', 'the Kafka client is closed');
   }
 
   async #listOffsets(partitions: readonly TopicPartition[], timestamp: number): Promise<number[]> {

@@ -1,6 +1,6 @@
+import crc32c from 'crc-32/crc32c.js';
 import type { Compression, OutRecord } from '../client.js';
 import { compress, compressionNames } from './compression.js';
-import { crc32c } from './crc32c.js';
 import { WireWriter } from './wire-writer.js';
 
 /** Who wrote a batch; -1 for a producer without identity. */
@@ -47,7 +47,7 @@ export function encodeBatch(records: readonly OutRecord[], { compression, produc
     .int32(records.length)
     .raw(packed);
   const afterLength = 4 + 1 + 4 + counted.length;
-  return new WireWriter(12 + afterLength).int64(0).int32(afterLength).int32(-1).int8(2).uint32(crc32c(counted.bytes)).raw(counted.bytes).bytes;
+  return new WireWriter(12 + afterLength).int64(0).int32(afterLength).int32(-1).int8(2).uint32(crc32c.buf(counted.bytes) >>> 0).raw(counted.bytes).bytes;
 }
 
 function writeRecord(writer: WireWriter, { key, value, headers }: OutRecord, timestampDelta: number, offsetDelta: number): void {

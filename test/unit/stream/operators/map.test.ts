@@ -91,7 +91,14 @@ for (const result of [undefined, { n: t.int8() }]) {
       good.map((n) => ({ row: { n }, time: n })),
     );
     const letters = harness.rows<Record<string, string>>(deadLetterTag);
-    assert.deepEqual(letters[0], { source: 'map', position: 'record 1 of subtask 0', code: 'USER_FUNCTION', cause: 'two', record: '{"n":2,"s":null}', ...noOriginal });
+    assert.deepEqual(letters[0], {
+      source: 'map',
+      position: 'record 1 of subtask 0',
+      code: 'USER_FUNCTION',
+      cause: 'two',
+      record: '{"n":2,"s":null}',
+      ...noOriginal,
+    });
     assert.equal(letters.length, 4 - good.length);
     if (result !== undefined) assert.match(letters[1]?.['cause'] ?? '', /1000 is no int8/);
   });
