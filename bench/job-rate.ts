@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { MetricSample } from '../src/core/index.js';
 import { createEmbeddedEngine, loadJob } from '../src/engines/embedded/index.js';
-import { buildGraph, type JobBundle } from '../src/stream/index.js';
+import { buildGraph, type CheckpointSettings, type JobBundle } from '../src/stream/index.js';
 import { median } from './harness.js';
 
 export interface MeasuredJob {
@@ -10,6 +10,10 @@ export interface MeasuredJob {
   readonly parallelism: number;
   /** The counter that says how far the job is, summed over its subtasks, `millrace_` included. */
   readonly counter: string;
+  /** Cuts that the job takes by itself. */
+  readonly checkpoints?: CheckpointSettings;
+  /** Looks at all metrics every few milliseconds. */
+  readonly onMetrics?: (samples: readonly MetricSample[]) => void;
   /** What the counter has to come to. */
   readonly total: number;
 }
@@ -34,7 +38,7 @@ const pollMs = 10;
  * Runs a job on the embedded engine and gives the rate at which a counter grew, from the moment at which it had come to a
  * fifth of its total until it was complete.
  */
-export async function jobRate({ bundle, params, parallelism, counter, total }: MeasuredJob): Promise<MeasuredRate> {
+export async function jobRate({ bundle, params, parallelism, counter, total, checkpoints, onMetrics }: MeasuredJob): Promise<MeasuredRate> {
   const definition = await loadJob(bundle);
   const graph = buildGraph(definition, params);
   const job = await createEmbeddedEngine().submit({
@@ -46,6 +50,7 @@ export async function jobRate({ bundle, params, parallelism, counter, total }: M
     parallelism,
     keyGroups: 128,
     overrides: {},
+    ...(checkpoints === undefined ? {} : { checkpoints }),
     log: ({ level, message }) => {
       if (level === 'error' || level === 'warn') console.error(`${definition.name}: ${message}`);
     },
@@ -53,7 +58,9 @@ export async function jobRate({ bundle, params, parallelism, counter, total }: M
   let first: Reading | undefined;
   let last: Reading | undefined;
   const timer = setInterval(() => {
-    const reading = read(job.metrics(), counter);
+    const samples = job.metrics();
+    onMetrics?.(samples);
+    const reading = read(samples, counter);
     if (reading.value >= total * warmShare) first ??= reading;
     // Counters keep their value when the job ends: the first reading of the total is the end.
     if (last === undefined || reading.value > last.value) last = reading;

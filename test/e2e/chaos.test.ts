@@ -15,10 +15,10 @@ for (const [i, fault] of faultNames.entries()) {
 }
 
 test('in bsp, weights are the same bit by bit with kills and without', async () => {
-  const calm = { ...drawCase(seed, 'worker throws'), mode: 'bsp', workers: 2, servers: 2, records: 4_000, hitsMs: [] } as const;
+  const calm = { ...drawCase(seed, 'worker throws'), mode: 'bsp', workers: 2, servers: 2, records: 2_500, hitsMs: [] } as const;
   const expected = await runCase(calm, { model: 'network' });
-  const struck = await runCase({ ...calm, fault: 'worker thread dies', hitsMs: [1_000, 800], checkpointEveryMs: 90 }, { model: 'network' });
-  const killed = await runCase({ ...calm, fault: 'job killed', hitsMs: [1_700], checkpointEveryMs: 130 }, { model: 'network' });
+  const struck = await runCase({ ...calm, fault: 'worker thread dies', hitsMs: [1_000, 500], checkpointEveryMs: 90 }, { model: 'network' });
+  const killed = await runCase({ ...calm, fault: 'job killed', hitsMs: [1_300], checkpointEveryMs: 130 }, { model: 'network' });
   assert.ok(struck.hits > 0 && killed.hits > 0);
   assert.deepEqual([struck.weights, killed.weights], [expected.weights, expected.weights]);
 });

@@ -43,6 +43,7 @@ export class OperatorDriver {
   readonly #decisions: Decision[] = [];
   readonly #recordsIn;
   readonly #batchesIn;
+  readonly #barrierSeconds;
   #busy = false;
   #halted = false;
 
@@ -56,6 +57,7 @@ export class OperatorDriver {
     this.outputs = outputs;
     this.#recordsIn = metrics.counter('records_in_total', 'Records that the operator received.');
     this.#batchesIn = metrics.counter('batches_in_total', 'Record batches that the operator received.');
+    this.#barrierSeconds = metrics.gauge('barrier_seconds', 'Time for which the newest barrier held the operator: preparing for it and freezing.');
     this.#subtask = node.create();
   }
 
@@ -172,10 +174,12 @@ export class OperatorDriver {
   }
 
   #barrier(cut: number, stop: boolean): void | Promise<void> {
+    const startedMs = performance.now();
     const pass = (): void => {
       this.outputs.barrier(cut, stop);
       this.#halted = stop;
       this.#chain.frozen(cut, this.node, this.#freeze(cut));
+      this.#barrierSeconds.set((performance.now() - startedMs) / 1000);
     };
     try {
       const prepared = this.#subtask.prepareSnapshot?.(cut);
