@@ -1,5 +1,7 @@
 import { MillraceError } from '../../core/errors.js';
 import type { LayersModel, Tensor, Tfjs, Variable } from '../model/tfjs-types.js';
+import { variableOf } from '../model/network.js';
+import { isTensor } from '../trace/structure.js';
 import { modelLoss, type ModelLoss } from './model-loss.js';
 
 /** Tensors of a model: one, a list in the model's order, or by name. */
@@ -63,14 +65,13 @@ export function stepModel(tf: Tfjs, model: CompilableModel, loss: ModelLoss | un
       const total = own(inOrder(labels, model.outputNames, tf, `model ${model.name}: labels`), list);
       return model.calculateLosses().reduce<Tensor>((sum, penalty) => tf.add(sum, penalty), total);
     },
-    // read() hands out the variable itself, typed as a tensor.
-    trainable: () => model.trainableWeights.map((weight) => weight.read() as Variable),
+    trainable: () => model.trainableWeights.map(variableOf),
   };
 }
 
 /** Tensors in the order of names, which may be given by name, as a list, or alone. */
 function inOrder(given: unknown, names: readonly string[], tf: Tfjs, where: string): Tensor[] {
-  if (given instanceof tf.Tensor) return [given];
+  if (isTensor(tf, given)) return [given];
   if (Array.isArray(given)) return given as Tensor[];
   const named = given as Readonly<Record<string, Tensor>>;
   const missing = names.filter((name) => named[name] === undefined);

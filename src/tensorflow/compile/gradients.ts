@@ -1,4 +1,5 @@
 import type { NamedTensors, Tensor, Tfjs, Variable } from '../model/tfjs-types.js';
+import { isTensor } from '../trace/structure.js';
 import { registeredVariables } from '../trace/tfjs-internals.js';
 import type { StepModel } from './compiled-model.js';
 
@@ -34,7 +35,7 @@ export function passOf(tf: Tfjs, model: StepModel, inputs: unknown, labels: unkn
 }
 
 function mapTensors(tf: Tfjs, at: unknown, map: (tensor: Tensor) => Tensor): unknown {
-  if (at instanceof tf.Tensor) return map(at);
+  if (isTensor(tf, at)) return map(at);
   if (Array.isArray(at)) return at.map((each) => mapTensors(tf, each, map));
   if (typeof at !== 'object' || at === null) return at;
   return Object.fromEntries(Object.entries(at).map(([name, each]) => [name, mapTensors(tf, each, map)]));

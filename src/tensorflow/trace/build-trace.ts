@@ -4,7 +4,7 @@ import type { TensorValue } from '../tensor-value.js';
 import { checkSample } from './check-sample.js';
 import { loadFunction, prepareFunction } from './session/native-function.js';
 import { VariableStore } from './session/variable-store.js';
-import { flatten, unflatten } from './structure.js';
+import { flatten, isTensor, unflatten } from './structure.js';
 import type { TraceEntry } from './traced-function.js';
 import type { ResolvedTraceOptions } from './trace-options.js';
 import { isSlot, traceProgram, type ProgramInput, type ProgramVariable, type TracedProgram } from './trace-program.js';
@@ -137,6 +137,6 @@ function nativeVariable(store: VariableStore, variable: ProgramVariable) {
 }
 
 function asTensor(tf: Tfjs, leaf: unknown, where: string): Tensor {
-  if (leaf instanceof tf.Tensor) return leaf;
+  if (isTensor(tf, leaf)) return leaf;
   throw new MillraceError('UNSUPPORTED', `tracing: ${where}: a traced function gives tensors, got ${JSON.stringify(leaf)}`);
 }

@@ -1,6 +1,6 @@
 import { MillraceError } from '../../core/errors.js';
 import type { Tensor, Tfjs, Variable } from '../model/tfjs-types.js';
-import type { TensorData, TensorDtype, TensorValue } from '../tensor-value.js';
+import type { TensorDtype, TensorValue } from '../tensor-value.js';
 import { Listener } from './listener.js';
 import type { Recording, VariableUse } from './recording.js';
 import { nativeId, rawBackend, registeredVariables } from './tfjs-internals.js';
@@ -63,5 +63,5 @@ function changedVariables(tf: Tfjs, before: ReadonlyMap<Variable, object>): Vari
 /** A copy of a tensor's values. */
 function readTensor(tensor: Tensor): TensorValue {
   const data = tensor.dataSync();
-  return { dtype: tensor.dtype as TensorDtype, shape: tensor.shape, data: (Array.isArray(data) ? [...(data as string[])] : data.slice()) as TensorData };
+  return { dtype: tensor.dtype as TensorDtype, shape: tensor.shape, data: Array.isArray(data) ? [...(data as string[])] : data.slice() };
 }

@@ -44,6 +44,10 @@ export function unflatten(tf: TensorClass, like: unknown, leaves: readonly unkno
   return visit(like);
 }
 
+export function isTensor(tf: Tfjs, at: unknown): at is Tensor {
+  return at instanceof tf.Tensor;
+}
+
 /** A tensor outside tfjs. */
 export function isTensorValue(at: unknown): at is TensorValue {
   return isPlainObject(at) && typeof at['dtype'] === 'string' && Array.isArray(at['shape']) && at['data'] !== undefined;

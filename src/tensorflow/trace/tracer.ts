@@ -23,6 +23,7 @@ export class Tracer {
   readonly #entries = new Map<string, TraceEntry>();
   readonly #counts: TraceCounts;
   readonly #warn: (message: string) => void;
+  readonly #running = new Set<Promise<unknown>>();
   #isEager = false;
   #isClosed = false;
 
@@ -56,10 +57,13 @@ export class Tracer {
     const leaves = this.#leaves(args);
     const entry = this.#entryFor(args, leaves);
     if (entry === undefined) return this.#callEager(args, leaves, wrap);
-    // Values are taken before the first await: the caller may dispose its tensors then.
-    const feeds = this.#feeds(leaves);
-    await entry.store.push();
-    return this.#finish(entry, await entry.prepared.run(feeds), wrap);
+    const running = this.#run(entry, this.#feeds(leaves));
+    this.#running.add(running);
+    try {
+      return this.#finish(entry, await running, wrap);
+    } finally {
+      this.#running.delete(running);
+    }
   }
 
   callSync(args: readonly unknown[], wrap: Wrap): unknown {
@@ -86,9 +90,18 @@ export class Tracer {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    // What calls in flight do to variables is theirs to keep.
+    await Promise.allSettled(this.#running);
     const stores = this.traces.map(({ store }) => store);
     this.#entries.clear();
     for (const store of stores) await store.release();
+  }
+
+  /** Copies the values before it returns, unless variables must be pushed first. */
+  async #run({ store, prepared }: TraceEntry, feeds: readonly TensorValue[]): Promise<TensorValue[]> {
+    const pushing = store.push();
+    if (pushing !== undefined) await pushing;
+    return await prepared.run(feeds);
   }
 
   #leaves(args: readonly unknown[]): readonly NamedLeaf[] {

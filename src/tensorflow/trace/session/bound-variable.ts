@@ -1,4 +1,4 @@
-import type { Tensor, Tfjs, Variable } from '../../model/tfjs-types.js';
+import type { Tfjs, Variable } from '../../model/tfjs-types.js';
 import type { TensorDtype, TensorValue } from '../../tensor-value.js';
 import { fromTfjs } from '../sample.js';
 
@@ -95,7 +95,7 @@ export class BoundVariable {
 
   #assignPulled(): void {
     const { dtype, shape, data } = this.#pull(this);
-    const tensor = this.#tf.tensor(data as Float32Array, [...shape], dtype as 'float32') as Tensor;
+    const tensor = this.#tf.tensor(data as Float32Array, [...shape], dtype as 'float32');
     // tidy() of a caller must not take it away: it is disposed here, and the variable keeps the data.
     this.variable.assign(tensor);
     this.#state = 'equal';

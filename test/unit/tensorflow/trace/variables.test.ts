@@ -163,11 +163,27 @@ describe('variables of a traced function', () => {
     v.dispose();
   });
 
-  it('disposed by their owner end a call with an error, not the process', async () => {
+  it('keep what calls in flight do to them when the function closes', async () => {
+    const v = variable([0, 0]);
+    const step = await trace((input: Tensor) => {
+      set(v, tf.add(v, tf.mean(input, 0)));
+      return tf.sum(v);
+    }, x);
+    const running = [step.values(x), step.values(x), step.values(x)];
+    await step.close();
+    await Promise.all(running);
+    assert.ok(list(v)[0]! >= 1, String(list(v)));
+    assert.deepEqual(list(v), list(v).map(() => list(v)[0]));
+    await assert.rejects(step.values(x), /is closed/);
+    v.dispose();
+  });
+
+  it('disposed by their owner stay in the session until the function closes', async () => {
     const v = variable([1, 2]);
     const f = await trace((input: Tensor) => tf.mul(input, v), x);
     f.valuesSync(x);
     v.dispose();
+    assert.deepEqual(list(f.valuesSync(x)).slice(0, 2), [1, 2]);
     await f.close();
   });
 });
