@@ -173,7 +173,10 @@ describe('variables of a traced function', () => {
     await step.close();
     await Promise.all(running);
     assert.ok(list(v)[0]! >= 1, String(list(v)));
-    assert.deepEqual(list(v), list(v).map(() => list(v)[0]));
+    assert.deepEqual(
+      list(v),
+      list(v).map(() => list(v)[0]),
+    );
     await assert.rejects(step.values(x), /is closed/);
     v.dispose();
   });
