@@ -35,7 +35,18 @@ describe('Kafka to Kafka with checkpoints', () => {
   };
 
   const start = (names: { readonly from: string; readonly to: string }, ...more: readonly string[]): Command =>
-    sandbox.start('run', sandbox.job('kafka-copy.ts'), '--set', `broker=${broker.address}`, '--set', `from=${names.from}`, '--set', `to=${names.to}`, '--json', ...more);
+    sandbox.start(
+      'run',
+      sandbox.job('kafka-copy.ts'),
+      '--set',
+      `broker=${broker.address}`,
+      '--set',
+      `from=${names.from}`,
+      '--set',
+      `to=${names.to}`,
+      '--json',
+      ...more,
+    );
 
   /** Writes ids one after the other at a rate; nothing is written twice, for the broker lives meanwhile. */
   const feed = (topic: string): Promise<void> =>

@@ -47,7 +47,13 @@ export function encodeBatch(records: readonly OutRecord[], { compression, produc
     .int32(records.length)
     .raw(packed);
   const afterLength = 4 + 1 + 4 + counted.length;
-  return new WireWriter(12 + afterLength).int64(0).int32(afterLength).int32(-1).int8(2).uint32(crc32c.buf(counted.bytes) >>> 0).raw(counted.bytes).bytes;
+  return new WireWriter(12 + afterLength)
+    .int64(0)
+    .int32(afterLength)
+    .int32(-1)
+    .int8(2)
+    .uint32(crc32c.buf(counted.bytes) >>> 0)
+    .raw(counted.bytes).bytes;
 }
 
 function writeRecord(writer: WireWriter, { key, value, headers }: OutRecord, timestampDelta: number, offsetDelta: number): void {
