@@ -133,8 +133,17 @@ async function demo(): Promise<void> {
   if (counts.size !== flights || twice > 0) throw new Error('not exactly once');
 }
 
+/** Ends whatever still runs; the broker removes its data. */
+async function endAll(): Promise<void> {
+  const running = started.filter((child) => child.exitCode === null && child.signalCode === null);
+  const ended = running.map((child) => once(child, 'exit'));
+  for (const child of running) child.kill('SIGTERM');
+  await Promise.all(ended);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void endAll().then(() => process.exit(130)));
 try {
   await demo();
 } finally {
-  for (const child of started) if (child.exitCode === null) child.kill('SIGTERM');
+  await endAll();
 }

@@ -14,6 +14,8 @@ export default defineJob({
     workers: param(t.int32(), { default: 2, help: 'training workers' }),
     batchSize: param(t.int32(), { default: 256, help: 'flights in a training step of one worker' }),
   },
+  // Predictions are committed with checkpoints.
+  checkpoint: { every: '2 s' },
   build({ source, params }) {
     const brokers = params.brokers.split(',');
     const flights = source(kafkaSource({ brokers, topics: [topics.flights], group: 'flights-kafka' }, flight), {

@@ -81,6 +81,7 @@ export const errorCodes = Object.freeze({
   NODE_NOT_REGISTERED: row(7, 'DEADLINE_EXCEEDED', true, 'A node of the cluster did not register before the deadline.'),
   NODE_LOST: row(7, 'UNAVAILABLE', true, 'A node stopped sending heartbeats.'),
   NODE_FENCED: row(7, 'FAILED_PRECONDITION', false, 'A node speaks with a lease epoch that a successor has taken over.'),
+  JOB_FENCED: row(7, 'FAILED_PRECONDITION', false, 'Another start of the same job has taken over its output; this one ends and is not restarted.'),
   DEADLINE_EXCEEDED: row(7, 'DEADLINE_EXCEEDED', true, 'A wait ended at its deadline; the message names what was waited for.'),
   UNAVAILABLE: row(7, 'UNAVAILABLE', true, 'A peer could not be reached.'),
   PROTOCOL: row(7, 'INTERNAL', false, 'A peer sent what the contract does not allow.'),

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { CompressionTypes, Kafka, logLevel, type Message, type Producer } from 'kafkajs';
 import type { KafkaBroker } from './kafka-broker.js';
 
@@ -23,4 +25,12 @@ export async function withProducer<T>(broker: KafkaBroker, transactionalId: stri
 function roundRobin(): (args: { readonly message: Message; readonly partitionMetadata: readonly unknown[] }) => number {
   let next = 0;
   return ({ message, partitionMetadata }) => message.partition ?? next++ % partitionMetadata.length;
+}
+
+/** Writes `key|value` lines with librdkafka's kcat. */
+export async function produceByKcat(broker: KafkaBroker, topic: string, codec: string, lines: readonly string[]): Promise<void> {
+  const child = spawn('kcat', ['-b', broker.address, '-P', '-t', topic, '-z', codec, '-K', '|'], { stdio: ['pipe', 'ignore', 'inherit'] });
+  child.stdin.end(lines.map((line) => `${line}\n`).join(''));
+  const [code] = (await once(child, 'exit')) as [number | null];
+  if (code !== 0) throw new Error(`kcat ended with ${code}`);
 }

@@ -119,7 +119,7 @@ export interface KafkaTransactions {
    * Writes records and commits the offset in one transaction. An attempt whose outcome a lost broker left open is decided
    * by `isCommitted`, which reads what the transaction would have committed.
    *
-   * @throws NODE_FENCED where somebody else has taken over the id
+   * @throws JOB_FENCED where somebody else has taken over the id
    */
   commit(records: readonly OutRecord[], offsets: GroupOffsets, isCommitted: () => Promise<boolean>): Promise<void>;
 }

@@ -48,10 +48,9 @@ export class PartitionPlan {
   /** The partitions to begin with. */
   async begin(restored: readonly PartitionState[]): Promise<readonly PartitionState[]> {
     const { topics } = this.#options;
-    const counts = await this.#client.partitionCounts(topics);
     if (!this.#context.isRestored) {
       this.#isSettled = true;
-      const all = allPartitions(counts);
+      const all = allPartitions(await this.#client.partitionCounts(topics));
       this.#learn(all);
       return this.#startAt(all.filter((partition) => this.#isMine(partition)));
     }

@@ -1,7 +1,7 @@
 import { MillraceError, type ErrorCode } from '../../core/index.js';
 import type { ResolvedRestartStrategy, RestartSettings } from '../../stream/restart-options.js';
 
-/** Failures that another attempt cannot mend: they say that the job, its options or its state are wrong. */
+/** Failures that another attempt cannot mend: the job, its options or its state are wrong, or somebody else runs it now. */
 const lasting: ReadonlySet<ErrorCode> = new Set([
   'OPTION_INVALID',
   'PARAM_INVALID',
@@ -16,6 +16,7 @@ const lasting: ReadonlySet<ErrorCode> = new Set([
   'SETUP_NEEDED',
   'PLATFORM_UNSUPPORTED',
   'MODEL_INVALID',
+  'JOB_FENCED',
   'CANCELLED',
 ]);
 

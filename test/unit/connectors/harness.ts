@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createLogger, noMetrics, systemClock, type Clock } from '../../../src/core/index.js';
+import { createLogger, noMetrics, systemClock, type Clock, type MetricGroup } from '../../../src/core/index.js';
 import type { RecordBatch } from '../../../src/memory/batch.js';
 import { makeRowBatch } from '../../../src/connectors/gatherer.js';
 import type { Schema } from '../../../src/memory/schema.js';
@@ -15,6 +15,8 @@ export interface Recorded {
   readonly passes: number[];
   readonly reports: { readonly channel: string; readonly value: unknown }[];
   readonly timers: number[];
+  /** In order: watermarks, and whether the subtask is idle. */
+  readonly times: (number | 'idle' | 'active')[];
   wakes: number;
 }
 
@@ -26,6 +28,7 @@ export interface Place {
   readonly clock?: Clock;
   /** What subtasks of one start leave for each other; default: nothing to find. */
   readonly board?: Board;
+  readonly metrics?: MetricGroup;
   /** Gets what a subtask fails with outside of a call; default: throws it. */
   readonly onFail?: (error: unknown) => void;
 }
@@ -35,17 +38,17 @@ export type Board = Map<string, string>;
 const keyGroupCount = 128;
 
 export function makeContext(
-  { index = 0, parallelism = 1, attempt = 0, restored = false, clock = systemClock, board, onFail }: Place,
+  { index = 0, parallelism = 1, attempt = 0, restored = false, clock = systemClock, board, metrics = noMetrics, onFail }: Place,
   onWake: () => void = () => undefined,
 ): { readonly context: SubtaskContext; readonly recorded: Recorded } {
-  const recorded: Recorded = { batches: [], letters: [], passes: [], reports: [], timers: [], wakes: 0 };
+  const recorded: Recorded = { batches: [], letters: [], passes: [], reports: [], timers: [], times: [], wakes: 0 };
   const output = (tag?: string): Output => ({
     emit: (batch) => {
       if (tag === deadLetterTag) recorded.letters.push(...(batch.rows() as unknown as DeadLetter[]));
       else recorded.batches.push(batch);
     },
-    emitWatermark: () => undefined,
-    emitIdle: () => undefined,
+    emitWatermark: (watermark) => void recorded.times.push(watermark),
+    emitIdle: (isIdle) => void recorded.times.push(isIdle ? 'idle' : 'active'),
     endOfPass: (passes) => void recorded.passes.push(passes),
     ready: () => undefined,
   });
@@ -63,7 +66,7 @@ export function makeContext(
     output,
     clock,
     log: createLogger(() => undefined),
-    metrics: noMetrics,
+    metrics,
     signal: new AbortController().signal,
     setProcessingTimer: (timeMs) => void recorded.timers.push(timeMs),
     wake: () => {

@@ -31,13 +31,16 @@ export class KafkajsClient implements KafkaClient {
   readonly #cluster: Cluster;
   readonly #connection: ResolvedKafkaConnection;
   readonly #readCommitted: boolean;
+  /** How long brokers and topics that were never seen are waited for. */
+  readonly #startLimit: readonly [limitMs: number, option: string];
   readonly #topics = new Set<string>();
   #isClosed = false;
 
-  private constructor(cluster: Cluster, connection: ResolvedKafkaConnection, readCommitted: boolean) {
+  private constructor(cluster: Cluster, connection: ResolvedKafkaConnection, readCommitted: boolean, isRestored: boolean) {
     this.#cluster = cluster;
     this.#connection = connection;
     this.#readCommitted = readCommitted;
+    this.#startLimit = isRestored ? [connection.unreachableMs, 'unreachableMs'] : [connection.startTimeoutMs, 'startTimeoutMs'];
   }
 
   /** @throws UNAVAILABLE where no broker answers in time; KAFKA where one refuses the credentials */
@@ -53,10 +56,9 @@ export class KafkajsClient implements KafkaClient {
       isolationLevel: readCommitted ? 1 : 0,
       log,
     });
-    const client = new KafkajsClient(cluster, connection, readCommitted);
-    const limitMs = isRestored ? connection.unreachableMs : connection.startTimeoutMs;
+    const client = new KafkajsClient(cluster, connection, readCommitted, isRestored);
     try {
-      await new Patience(`Kafka at ${connection.brokers.join(', ')}`, limitMs).run(() => cluster.connect());
+      await new Patience(`Kafka at ${connection.brokers.join(', ')}`, ...client.#startLimit).run(() => cluster.connect());
       return client;
     } catch (thrown) {
       await client.close();
@@ -78,7 +80,7 @@ export class KafkajsClient implements KafkaClient {
 
   async partitionCounts(topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
     try {
-      await new Patience(`topics ${topics.join(', ')}`, this.#connection.startTimeoutMs).run(async () => {
+      await new Patience(`topics ${topics.join(', ')}`, ...this.#startLimit).run(async () => {
         await this.know(topics);
         await this.refresh();
         for (const topic of topics) if (this.#cluster.findTopicPartitionMetadata(topic).length === 0) throw new ProtocolError(answers.unknownTopic, topic);
@@ -150,7 +152,7 @@ export class KafkajsClient implements KafkaClient {
   async know(topics: readonly string[]): Promise<void> {
     const news = topics.filter((topic) => !this.#topics.has(topic));
     if (news.length === 0) return;
-    await this.#retry(`topic ${[...new Set(news)].join(', ')}`, () => this.#cluster.addMultipleTargetTopics(news), this.#connection.startTimeoutMs);
+    await this.#retry(`topic ${[...new Set(news)].join(', ')}`, () => this.#cluster.addMultipleTargetTopics(news), this.#startLimit);
     for (const topic of news) this.#topics.add(topic);
   }
 
@@ -188,8 +190,8 @@ export class KafkajsClient implements KafkaClient {
   }
 
   /** Repeats what fails for a reason that passes, with new metadata. */
-  async #retry<T>(what: string, attempt: () => Promise<T>, limitMs = this.#connection.unreachableMs): Promise<T> {
-    return new Patience(`Kafka, ${what}`, limitMs).run(
+  async #retry<T>(what: string, attempt: () => Promise<T>, limit: readonly [number, string?] = [this.#connection.unreachableMs]): Promise<T> {
+    return new Patience(`Kafka, ${what}`, ...limit).run(
       async () => {
         this.#checkOpen();
         return attempt();

@@ -8,12 +8,15 @@ const longestPauseMs = 1000;
 export class Patience {
   readonly #what: string;
   readonly #limitMs: number;
+  readonly #option: string;
   #pauseMs = firstPauseMs;
   #failingSince: number | undefined;
 
-  constructor(what: string, limitMs: number) {
+  /** @param option the one that sets the limit, for the message */
+  constructor(what: string, limitMs: number, option = 'unreachableMs') {
     this.#what = what;
     this.#limitMs = limitMs;
+    this.#option = option;
   }
 
   succeeded(): void {
@@ -32,10 +35,14 @@ export class Patience {
     const failingMs = Date.now() - this.#failingSince;
     if (failingMs > this.#limitMs) {
       const error = innermost(thrown) as Error;
-      throw new MillraceError('UNAVAILABLE', `${this.#what}: failing for ${failingMs} ms, the limit is ${this.#limitMs} ms (unreachableMs): ${error.message}`, {
-        cause: thrown,
-        details: { limitMs: this.#limitMs },
-      });
+      throw new MillraceError(
+        'UNAVAILABLE',
+        `${this.#what}: failing for ${failingMs} ms, the limit is ${this.#limitMs} ms (${this.#option}): ${error.message}`,
+        {
+          cause: thrown,
+          details: { limitMs: this.#limitMs },
+        },
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, this.#pauseMs));
     this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);

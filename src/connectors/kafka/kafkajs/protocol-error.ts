@@ -92,7 +92,7 @@ export function kafkaError(thrown: unknown, what: string): MillraceError {
     });
   }
   if (isFenced(error)) {
-    return new MillraceError('NODE_FENCED', `${what}: another start of this job has taken over (${text})`, { cause: thrown });
+    return new MillraceError('JOB_FENCED', `${what}: another start of this job has taken over (${text})`, { cause: thrown });
   }
   return MillraceError.from(error, 'KAFKA', what);
 }

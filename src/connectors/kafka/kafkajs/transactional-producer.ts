@@ -24,7 +24,7 @@ const lost: ReadonlySet<number> = new Set([
  *  commit: AddPartitionsToTxn ─► Produce ─► AddOffsetsToTxn ─► TxnOffsetCommit ─► EndTxn        each repeated while it fails for a
  *     │                                                                                        reason that passes
  *     └─ the epoch is lost (the broker aborted a slow transaction, or a call before ended without an answer):
- *        InitProducerId(e) ── held by somebody else: NODE_FENCED │ ours: e + 1 ─► was it committed? ─► done │ once more
+ *        InitProducerId(e) ── held by somebody else: JOB_FENCED │ ours: e + 1 ─► was it committed? ─► done │ once more
  * ```
  */
 export class TransactionalProducer implements KafkaTransactions {

@@ -211,7 +211,7 @@ for (const version of ['3.9.1', '4.1.0'] as const)
       await old.drop();
       assert.deepEqual(await idsIn(topic), []);
       assert.equal(old.failures.length, 3);
-      for (const failure of old.failures) assert.ok(isMillraceError(failure) && failure.code === 'NODE_FENCED', String(failure));
+      for (const failure of old.failures) assert.ok(isMillraceError(failure) && failure.code === 'JOB_FENCED', String(failure));
       await next.drop();
       const last = await Sink.open(exactly(topic), 2, cut1);
       await last.drop();

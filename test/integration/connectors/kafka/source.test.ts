@@ -5,9 +5,11 @@ import type { KafkaSourceOptions } from '../../../../src/connectors/index.js';
 import { isMillraceError } from '../../../../src/core/errors.js';
 import { KafkaBroker } from '../../../kafka/kafka-broker.js';
 import { hasKafka, kafkaTest } from '../../../kafka/kafka-test.js';
-import { produce, withProducer } from '../../../kafka/produce.js';
+import { produce, produceByKcat, withProducer } from '../../../kafka/produce.js';
+import { missingKcat } from '../../../kafka/read-topic.js';
 import { sorted, startKafkaJob, upTo } from './support/start-kafka-job.js';
 
+const noKcat = await missingKcat();
 const message = (id: number): Message => ({ key: `k${id}`, value: JSON.stringify({ id, name: `n${id}` }), headers: { trace: `t${id}` } });
 const messages = (from: number, to: number): Message[] => upTo(to - from).map((i) => message(from + i));
 
@@ -49,6 +51,27 @@ for (const version of ['3.9.1', '4.1.0'] as const)
         assert.deepEqual(ids, sorted(ids));
       }
     });
+
+    kafkaTest(
+      'reads every compression of librdkafka',
+      async () => {
+        const topic = await topicWith(1);
+        let first = 0;
+        for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd']) {
+          const lines = messages(first, first + 200).map(({ key, value }) => `${String(key)}|${String(value)}`);
+          await produceByKcat(broker, topic, codec, lines);
+          first += 200;
+        }
+        const job = await startKafkaJob({ source: from(topic, { until: 'latest' }) });
+        await job.job.finished;
+        assert.deepEqual(job.ids(), upTo(1000));
+        assert.deepEqual(
+          job.rows().map(({ key }) => key),
+          upTo(1000).map((id) => `k${id}`),
+        );
+      },
+      noKcat,
+    );
 
     onBroker('starts at either end, at a time, and at given offsets', async () => {
       const topic = await topicWith(1, messages(0, 10));

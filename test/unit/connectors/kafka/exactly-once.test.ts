@@ -122,7 +122,7 @@ test('whatever is lost, and whenever: each record of a complete cut is in the to
           idsIn(kafka),
           Array.from({ length: written }, (_, i) => i),
         );
-        for (const failure of failures) assert.ok(isMillraceError(failure) && failure.code === 'NODE_FENCED', String(failure));
+        for (const failure of failures) assert.ok(isMillraceError(failure) && failure.code === 'JOB_FENCED', String(failure));
       },
     ),
     { numRuns: 400 },

@@ -88,7 +88,7 @@ export class FakeKafka {
         for (;;) {
           await Promise.resolve();
           check();
-          if (this.epochs.get(id) !== epoch) throw new MillraceError('NODE_FENCED', `${id} has epoch ${this.epochs.get(id)}, this one has ${epoch}`);
+          if (this.epochs.get(id) !== epoch) throw new MillraceError('JOB_FENCED', `${id} has epoch ${this.epochs.get(id)}, this one has ${epoch}`);
           const outcome = this.outcome();
           if (outcome !== 'lostBeforeCommit') {
             this.append(records);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { OutRecord } from '../../../../src/connectors/kafka/client.js';
-import { kafkaSourceOn, type KafkaSourceOptions } from '../../../../src/connectors/kafka/kafka-source.js';
+import { kafkaSource, kafkaSourceOn, type KafkaSourceOptions } from '../../../../src/connectors/kafka/kafka-source.js';
 import { ownerOf } from '../../../../src/connectors/kafka/partition-owner.js';
 import type { KafkaFormat } from '../../../../src/connectors/kafka/record-decoder.js';
 import { isMillraceError } from '../../../../src/core/errors.js';
@@ -37,11 +37,14 @@ function clusterOf(partitions: number, records: readonly OutRecord[]): FakeKafka
 
 function sourceOf(
   kafka: FakeKafka,
-  more: Partial<KafkaSourceOptions> = {},
+  more: Partial<Omit<KafkaSourceOptions, 'until'>> & { readonly until?: 'latest' | undefined } = {},
   format: KafkaFormat = 'json',
   schema: Schema | null = row,
 ): SourceConnector<unknown> {
-  return kafkaSourceOn(kafka.connect, { brokers: ['fake:1'], topics: ['in'], until: 'latest', ...more }, { schema: schema ?? undefined, format });
+  return kafkaSourceOn(kafka.connect, { brokers: ['fake:1'], topics: ['in'], until: 'latest', ...more } as KafkaSourceOptions, {
+    schema: schema ?? undefined,
+    format,
+  });
 }
 
 interface Run {
@@ -196,4 +199,85 @@ test('options are checked: unknown keys, wrong addresses, a column twice, fields
   assert.deepEqual(sourceOf(new FakeKafka(), { fields: { id: 'key' } }).validate?.(), ["fields: 'id' is a column of the value already; choose another name"]);
   assert.throws(() => sourceOf(new FakeKafka(), { fields: { a: 'key' } }, 'json', null), /fields are columns, and there is no schema/);
   assert.throws(() => sourceOf(new FakeKafka()).create({ passes: 2, onBadRecord: 'fail', batchRows: 1 }), /passes is 2/);
+});
+
+test('event time is made for each partition: the one behind holds the watermark, unless it is idle or at its end', async () => {
+  const at = (partition: number, time: number): OutRecord => record(partition, { id: time });
+  const kafka = clusterOf(2, [at(0, 100), at(0, 200), at(0, 300), at(1, 50)]);
+  const clock = new ManualClock();
+  const { context, recorded } = makeContext({ clock });
+  const subtask = sourceOf(kafka, { until: undefined }).create({
+    ...{ passes: 1, onBadRecord: 'fail', batchRows: 100 },
+    times: { time: 'id', outOfOrdernessMs: 5, idleMs: 1000 },
+  });
+  await subtask.open(context, []);
+  await subtask.read();
+  assert.deepEqual(recorded.times, [44]);
+  assert.deepEqual([...(recorded.batches[0]?.times ?? [])], [100, 200, 300, 50]);
+  clock.advance(600);
+  kafka.append([at(0, 400)]);
+  await subtask.read();
+  assert.deepEqual(recorded.times, [44]);
+  clock.advance(600);
+  await subtask.onProcessingTime?.(clock.now());
+  assert.deepEqual(recorded.times, [44, 394]);
+  clock.advance(600);
+  await subtask.onProcessingTime?.(clock.now());
+  assert.deepEqual(recorded.times, [44, 394, 'idle']);
+  kafka.append([at(1, 500)]);
+  await subtask.read();
+  assert.deepEqual(recorded.times, [44, 394, 'idle', 'active', 494]);
+  await subtask.close?.(false);
+});
+
+test('metrics say how far behind the source is, and offsets are committed for other tools', async () => {
+  const kafka = clusterOf(
+    1,
+    Array.from({ length: 10 }, (_, id) => record(0, { id })),
+  );
+  const values = new Map<string, number>();
+  const clock = new ManualClock(5000);
+  const { context } = makeContext({
+    clock,
+    metrics: {
+      counter: (name) => ({ add: (amount) => void values.set(name, (values.get(name) ?? 0) + amount) }),
+      gauge: (name) => ({ set: (value) => void values.set(name, value) }),
+      histogram: () => ({ observe: () => undefined }),
+    },
+  });
+  const subtask = sourceOf(kafka, { until: undefined, group: 'tools' }).create({ passes: 1, onBadRecord: 'fail', batchRows: 4 });
+  await subtask.open(context, []);
+  await subtask.read();
+  assert.equal(values.get('kafka_lag_records'), 6);
+  assert.equal(values.get('kafka_value_bytes_total'), 4 * '{"id":1}'.length);
+  await subtask.read();
+  await subtask.read();
+  assert.equal(values.get('kafka_lag_records'), 0);
+  assert.equal(values.get('kafka_record_age_seconds'), 4);
+  kafka.append([record(0, { id: 10 })]);
+  clock.advance(5000);
+  await subtask.onProcessingTime?.(clock.now());
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(values.get('kafka_lag_records'), 1, 'heard of without reading');
+  assert.equal(kafka.groups.get('tools')?.get('in-0')?.offset, 10);
+  await subtask.read();
+  await subtask.close?.(true);
+  assert.equal(kafka.groups.get('tools')?.get('in-0')?.offset, 11);
+});
+
+test('the row type has the columns of the value and those about the record', () => {
+  const options = { brokers: ['fake:1'], topics: ['in'] };
+  const plain: SourceConnector<{ id: number }> = kafkaSource(options, row);
+  const more: SourceConnector<{ id: number; key: string | null; at: Date; trace: string | null; bytes: Uint8Array | null; offset: number }> = kafkaSource(
+    { ...options, fields: { key: 'key', at: 'timestamp', trace: 'header:trace', bytes: 'keyBytes', offset: 'offset' } },
+    row,
+  );
+  const raw: SourceConnector<{ value: Uint8Array | null; topic: string }> = kafkaSource({ ...options, fields: { topic: 'topic' } }, 'raw');
+  const custom: SourceConnector<{ size: number }> = kafkaSource(options, { decode: ({ value }) => ({ size: value?.length ?? 0 }) });
+  // @ts-expect-error: there is no such column
+  const wrong: SourceConnector<{ id: string }> = kafkaSource(options, row);
+  assert.deepEqual(
+    [plain, more, raw, custom, wrong].map(({ schema }) => Object.keys(schema ?? {})),
+    [['id'], ['id', 'key', 'at', 'trace', 'bytes', 'offset'], ['value', 'topic'], [], ['id']],
+  );
 });
