@@ -35,6 +35,7 @@ const soleImporters = [
   ['grpc-health-check', 'src/rpc'],
   ['koffi', 'src/tensorflow/native'],
   ['kafkajs', 'src/connectors/kafka'],
+  ['aws4fetch', 'src/checkpoints'],
   ['prom-client', 'src/observability'],
   ['fastify', 'src/observability'],
   ['commander', 'src/cli'],

@@ -2,7 +2,6 @@ import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fromSystemError, MillraceError } from '../core/errors.js';
-import { manifestFile } from './manifest.js';
 import type { CheckpointStorage, FolderDraft, StoredFile } from './storage.js';
 
 const draftPrefix = '.writing-';
@@ -150,11 +149,6 @@ class OpenFile implements StoredFile {
   async close(): Promise<void> {
     await this.handle.close();
   }
-}
-
-/** True for a folder that holds a checkpoint. */
-export async function isCheckpointFolder(path: string): Promise<boolean> {
-  return exists(join(path, manifestFile));
 }
 
 /** Small pieces in one write. */

@@ -1,5 +1,13 @@
 import { join, resolve } from 'node:path';
-import { CheckpointRepository, listCheckpoints, openStorage, resolveRestore, type RestoredCheckpoint } from '../checkpoints/index.js';
+import {
+  CheckpointRepository,
+  isUrl,
+  listCheckpoints,
+  openStorage,
+  resolveRestore,
+  type CheckpointStorage,
+  type RestoredCheckpoint,
+} from '../checkpoints/index.js';
 import type { ReleaseStack } from '../core/index.js';
 import type { CheckpointSettings, JobSubmission } from '../stream/engine.js';
 import { restartSettings, type JobDefinition } from '../stream/index.js';
@@ -24,10 +32,6 @@ export function jobPlace(root: string, name: string): string {
   return isUrl(root) ? `${root.replace(/\/+$/, '')}/${name}` : join(resolve(root), name);
 }
 
-function isUrl(location: string): boolean {
-  return /^[a-z][a-z0-9+.-]+:\/\//i.test(location);
-}
-
 export interface CheckpointPlan extends Pick<JobSubmission, 'restore' | 'restart'> {
   readonly checkpoints: CheckpointSettings;
 }
@@ -42,11 +46,12 @@ export async function planCheckpoints(
   flags: CheckpointFlags,
   { id, environment, warn, releases }: { id: string; environment: CliEnvironment; warn: (message: string) => void; releases: ReleaseStack },
 ): Promise<CheckpointPlan> {
-  const storage = await openStorage(jobPlace(checkpointRoot(flags.directory, environment, definition), definition.name));
+  const open = (location: string): Promise<CheckpointStorage> => openStorage(location, environment.s3);
+  const storage = await open(jobPlace(checkpointRoot(flags.directory, environment, definition), definition.name));
   releases.defer(() => storage.close());
-  const from = flags.restore === undefined ? undefined : await resolveRestore({ from: flags.restore, storage, warn });
+  const from = flags.restore === undefined ? undefined : await resolveRestore({ from: flags.restore, storage, open, warn });
   const everyMs = flags.everyMs ?? definition.checkpoint?.every;
-  const store = new CheckpointRepository(storage, { lineage: from?.lineage ?? id, retain: definition.checkpoint?.retain ?? 3, openTarget: openStorage, warn });
+  const store = new CheckpointRepository(storage, { lineage: from?.lineage ?? id, retain: definition.checkpoint?.retain ?? 3, openTarget: open, warn });
   return {
     // Only who writes there must know what is there.
     checkpoints: { everyMs, store, after: (await listCheckpoints(storage))[0]?.number ?? 0 },

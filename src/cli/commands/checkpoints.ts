@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CheckpointName, CheckpointStorage } from '../../checkpoints/index.js';
 import { MillraceError } from '../../core/index.js';
@@ -87,14 +87,16 @@ export function addCheckpointCommands(program: Command, io: CommandIo): void {
 
 /** Checkpoints at `what`, newest first. @throws CHECKPOINT_NOT_FOUND where there is none */
 async function find(what: string, checkpointDir: string | undefined): Promise<{ found: readonly Found[] }> {
-  const { listCheckpoints, openStorage, parseCheckpointName } = await import('../../checkpoints/index.js');
-  const path = resolve(what);
-  const one = parseCheckpointName(basename(path));
-  if (one !== undefined) return { found: [{ ...one, storage: await openStorage(resolve(path, '..')) }] };
-  for (const place of [jobPlace(checkpointRoot(checkpointDir, readEnvironment()), what), path]) {
-    const storage = await openStorage(place);
+  const { isUrl, listCheckpoints, openStorage, parseCheckpointName, splitLocation } = await import('../../checkpoints/index.js');
+  const { s3 } = readEnvironment();
+  const path = isUrl(what) ? what : resolve(what);
+  const { parent, name } = splitLocation(path);
+  const one = parseCheckpointName(name);
+  if (one !== undefined) return { found: [{ ...one, storage: await openStorage(parent, s3) }] };
+  for (const place of [...(isUrl(what) ? [] : [jobPlace(checkpointRoot(checkpointDir, readEnvironment()), what)]), path]) {
+    const storage = await openStorage(place, s3);
     const found = await listCheckpoints(storage);
-    if (found.length > 0) return { found: found.map((name) => ({ ...name, storage })) };
+    if (found.length > 0) return { found: found.map((each) => ({ ...each, storage })) };
   }
   throw new MillraceError(
     'CHECKPOINT_NOT_FOUND',

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { isUrl } from '../../checkpoints/index.js';
 import { MillraceError } from '../../core/index.js';
 import { ControlClient } from '../control/control-client.js';
 import { JobDirectory, type JobEntry } from '../control/directory.js';
@@ -100,7 +101,7 @@ export function addJobCommands(program: Command, io: CommandIo): void {
 
 /** The job may run in another directory. */
 function absolute(path: string | undefined): string | undefined {
-  return path === undefined || /^[a-z][a-z0-9+.-]+:\/\//i.test(path) ? path : resolve(path);
+  return path === undefined || isUrl(path) ? path : resolve(path);
 }
 
 function reach(entry: JobEntry): ControlClient {

@@ -78,8 +78,8 @@ test('a savepoint goes where it is wanted', async () => {
   const info = await repository().write(cutOf(5, { kind: 'savepoint' }), target);
   assert.equal(info.location, join(target, 'savepoint-000000005-aaaa'));
   assert.deepEqual(await names(), []);
-  assert.equal((await resolveRestore({ from: info.location, storage, warn })).number, 5);
-  assert.equal((await resolveRestore({ from: target, storage, warn })).number, 5);
+  assert.equal((await resolveRestore({ from: info.location, storage, open: openStorage, warn })).number, 5);
+  assert.equal((await resolveRestore({ from: target, storage, open: openStorage, warn })).number, 5);
 });
 
 test('two runs that write the same number do not mix: the second is refused', async () => {
@@ -104,8 +104,8 @@ test('what a dead process left half written is no checkpoint, and is cleared awa
 
 test('where nothing was ever written, and where it is not, one clear error says so', async () => {
   await assert.rejects(readLatest(storage, warn), { code: 'CHECKPOINT_NOT_FOUND', message: /no checkpoint in .*count/ });
-  await assert.rejects(resolveRestore({ from: join(dir, 'nowhere'), storage, warn }), { code: 'CHECKPOINT_NOT_FOUND' });
-  await assert.rejects(resolveRestore({ from: join(dir, 'checkpoint-000000009-aaaa'), storage, warn }), { code: 'CHECKPOINT_NOT_FOUND' });
+  await assert.rejects(resolveRestore({ from: join(dir, 'nowhere'), storage, open: openStorage, warn }), { code: 'CHECKPOINT_NOT_FOUND' });
+  await assert.rejects(resolveRestore({ from: join(dir, 'checkpoint-000000009-aaaa'), storage, open: openStorage, warn }), { code: 'CHECKPOINT_NOT_FOUND' });
 });
 
 /** Every way in which a file can come to harm. */
