@@ -15,4 +15,6 @@ export { attachDoorbell, createDoorbell, type BlockingDoorbell, type DoorbellMem
 export { createRing, type RingMemory, type RingOptions } from './ring-memory.js';
 export { RingReader } from './ring-reader.js';
 export { RingWriter } from './ring-writer.js';
+export { SocketReader, type SocketReaderOptions } from './socket-reader.js';
+export { SocketWriter, type SocketWriterOptions } from './socket-writer.js';
 export { columnAs, columnsAsMatrix, columnView, type NumericArray, type TensorView } from './tensor-view.js';

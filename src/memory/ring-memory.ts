@@ -9,6 +9,8 @@ export interface RingOptions {
   readonly consumerBell?: DoorbellMemory;
   /** Bell of the producing thread; one of its own by default. */
   readonly producerBell?: DoorbellMemory;
+  /** Where counting begins: that of another ring whose frames go on here. Default 0 and 0. */
+  readonly start?: { readonly units: number; readonly frames: number };
 }
 
 /**
@@ -53,8 +55,14 @@ export function createRing(options: RingOptions = {}): RingMemory {
   }
   // A power of two keeps positions right when their counters wrap.
   const capacity = 2 ** Math.ceil(Math.log2(asked));
+  const buffer = new SharedArrayBuffer(slotsAt + capacity);
+  if (options.start !== undefined) {
+    const cells = new Int32Array(buffer);
+    cells[writtenCell] = cells[releasedCell] = options.start.units;
+    new Float64Array(buffer, 0, slotsAt / 8)[frameCountCell] = options.start.frames;
+  }
   return {
-    buffer: new SharedArrayBuffer(slotsAt + capacity),
+    buffer,
     consumerBell: options.consumerBell ?? createDoorbell().memory,
     producerBell: options.producerBell ?? createDoorbell().memory,
   };

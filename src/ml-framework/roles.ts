@@ -29,6 +29,7 @@ export function addAMRole(env: RoleScope, cluster: ClusterConfig): void {
       startsChain: true,
       boundedness: 'bounded',
       role: 'am',
+      isolation: cluster.isolation['am'],
       notes: [`cluster ${cluster.name}`, `finish policy ${cluster.finishPolicy}`],
       create: () => new ServiceSource((context) => plan.host(context, 'am'), rolePart('createAm')),
     },
@@ -88,6 +89,7 @@ export function addRole<In = Record<string, unknown>, Out = Record<string, unkno
       startsChain: true,
       ...(input === undefined ? { boundedness: 'bounded' as const } : {}),
       role,
+      isolation: cluster.isolation[role],
       notes: [`cluster ${cluster.name}`, ...notes],
       trace: options.trace,
       create: () => (input === undefined ? new NodeSource(runtime) : new NodeSubtask(runtime)),
@@ -111,6 +113,7 @@ export function addPSRole(workers: DataStream<unknown>, cluster: ClusterConfig, 
       schema: undefined,
       startsChain: true,
       role: 'ps',
+      isolation: cluster.isolation['ps'],
       notes: [`cluster ${cluster.name}`, `optimizer ${optimizer.kind}`, cluster.mode],
       create: () =>
         new ServiceSubtask(

@@ -128,6 +128,8 @@ export interface OperatorStatus {
   readonly kind: string;
   readonly role: string | undefined;
   readonly parallelism: number;
+  /** Processes of its subtasks, in their order; absent where they are threads of the job's process. */
+  readonly pids?: readonly number[];
   readonly recordsIn: number;
   readonly recordsOut: number;
   /** Records per second over the last few seconds. */

@@ -43,6 +43,7 @@ export class GraphBuilder {
       startsChain: spec.startsChain ?? false,
       boundedness: spec.boundedness,
       role: spec.role,
+      isolation: spec.isolation ?? 'thread',
       notes: spec.notes ?? [],
       copies: spec.copies ?? [],
       trace: spec.trace,
@@ -81,7 +82,7 @@ export class GraphBuilder {
   }
 
   /** Changes what was said of an operator while the graph is still being built; a derived uid follows the name. */
-  amend(id: number, change: Partial<Pick<OperatorNode, 'uid' | 'name' | 'parallelism' | 'notes' | 'sideOutputs' | 'startsChain'>>): void {
+  amend(id: number, change: Partial<Pick<OperatorNode, 'uid' | 'name' | 'parallelism' | 'notes' | 'sideOutputs' | 'startsChain' | 'isolation'>>): void {
     if (change.uid !== undefined) this.#derived.delete(id);
     const renamed = change.name !== undefined && this.#derived.has(id) ? { uid: this.#derivedUid(change.name, id) } : {};
     this.#nodes[id] = { ...this.node(id), ...renamed, ...change };

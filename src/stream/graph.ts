@@ -18,6 +18,9 @@ export interface GraphProblem {
   readonly message: string;
 }
 
+/** What a subtask shares with others: the process ('thread'), or only the machine ('process'). */
+export type Isolation = 'thread' | 'process';
+
 export interface OperatorNode {
   /** Index in `nodes`. */
   readonly id: number;
@@ -48,6 +51,8 @@ export interface OperatorNode {
   readonly boundedness: 'bounded' | 'unbounded' | undefined;
   /** Role name where the node is a role of a cluster: `scale worker=4` finds it by this. */
   readonly role: string | undefined;
+  /** 'process': each of its subtasks runs in a process of its own, which survives a native crash elsewhere. Default 'thread'. */
+  readonly isolation: Isolation;
   /** More for explain: window size, key, model, batch size. */
   readonly notes: readonly string[];
   /** Where the operator copies or makes bytes, one phrase each, for explain: 'an object for each record'. */

@@ -2,11 +2,10 @@ import { decodeBatch } from '../../memory/batch-encoding.js';
 import { concatBatches } from '../../memory/make-batch.js';
 import { partitionBatch } from '../../memory/partition-batch.js';
 import type { Field, Schema } from '../../memory/schema.js';
-import { RingReader } from '../../memory/ring-reader.js';
-import { RingWriter } from '../../memory/ring-writer.js';
 import type { JobEdge, JobGraph, JobVertex } from '../../stream/job-graph.js';
 import type { KeySelector, OperatorNode } from '../../stream/graph.js';
 import { keyGroupsOf, subtaskOfKeyGroup } from '../../stream/state/key-groups.js';
+import type { ChannelEnds } from './channel-ends.js';
 import {
   BroadcastExchange,
   ControlExchange,
@@ -21,17 +20,17 @@ import { Lane } from './lane.js';
 import type { InputChannel, OutputEdge, SubtaskTask } from './protocol.js';
 
 /** The reading end of one channel. */
-export function createGateChannel({ edge: id, ring }: InputChannel, graph: JobGraph): GateChannel {
+export function createGateChannel({ edge: id, channel }: InputChannel, graph: JobGraph, ends: ChannelEnds): GateChannel {
   const edge = graph.edges[id] as JobEdge;
   const schema = schemaOf(edge, graph);
-  return { input: edge.edge.input, reader: ring === undefined ? undefined : new RingReader(ring), decode: (payload) => decodeBatch(payload, schema) };
+  return { input: edge.edge.input, reader: channel === undefined ? undefined : ends.reader(channel), decode: (payload) => decodeBatch(payload, schema) };
 }
 
 /** The writing end of one edge. */
-export function createExchange(output: OutputEdge, graph: JobGraph, task: SubtaskTask): ExchangeWriter {
+export function createExchange(output: OutputEdge, graph: JobGraph, task: SubtaskTask, ends: ChannelEnds): ExchangeWriter {
   const { edge, columns, to } = graph.edges[output.edge] as JobEdge;
-  const lanes = output.targets.map((ring) => new Lane(new RingWriter(ring)));
   const { exchange } = edge;
+  const lanes = output.targets.map((place) => new Lane(ends.writer(place, exchange.kind)));
   switch (exchange.kind) {
     case 'forward':
       return new ForwardExchange(lanes, columns);

@@ -1,17 +1,17 @@
-import { MessageChannel } from 'node:worker_threads';
+import { join } from 'node:path';
 import { MillraceError } from '../../core/errors.js';
 import { createDoorbell, type DoorbellMemory } from '../../memory/doorbell.js';
 import { createRing, releasedCell, unitBytes, writtenCell, type RingMemory } from '../../memory/ring-memory.js';
 import type { MetricSample } from '../../core/metrics.js';
+import type { Isolation } from '../../stream/graph.js';
 import type { JobEdge, JobGraph, JobVertex } from '../../stream/job-graph.js';
-import { ownState, transferables } from './chain-state.js';
-import { metricsBlockBytes } from './metrics-block.js';
-import type { ChainState, FromSubtask, InputChannel, JobTask, OutputEdge } from './protocol.js';
+import { ownState } from './chain-state.js';
+import type { ChainState, ChannelPlace, FromSubtask, InputChannel, JobTask, OutputEdge, SubtaskWork } from './protocol.js';
 import { RendezvousBoard } from './rendezvous.js';
 import type { CutState } from '../../stream/checkpoint.js';
 import { dealState } from './restore.js';
-import { SubtaskHandle } from './subtask-handle.js';
-import type { ThreadPool } from './thread-pool.js';
+import { SubtaskHandle, subtaskName } from './subtask-handle.js';
+import type { SubtaskHosts } from './subtask-host.js';
 
 export interface DeploymentRequest {
   readonly job: JobTask;
@@ -31,74 +31,80 @@ interface Slot {
   readonly doorbell: DoorbellMemory;
 }
 
-interface Ring {
+interface Channel {
   readonly edge: JobEdge;
   readonly from: number;
   readonly to: number;
-  readonly memory: RingMemory;
+  readonly place: ChannelPlace;
 }
 
 /**
- * One attempt of a job: its subtasks, each on a thread, and the channels between them.
+ * One attempt of a job: its subtasks, each on a thread or in a process, and the channels between them.
  *
  * ```
  * edge a ─► b, hash:   a[0] ─ring─► b[0]     forward: a[i] ─► b[i] only
  *                      a[0] ─ring─► b[1]     one doorbell per subtask, rung by all its channels
- *                      a[1] ─ring─► b[0] …
+ *                      a[1] ─ring─► b[0] …    a socket instead of a ring where an end is a process
  * ```
  */
 export class Deployment {
   readonly board = new RendezvousBoard();
   readonly handles: readonly SubtaskHandle[];
-  readonly #rings: readonly Ring[];
+  readonly #channels: readonly Channel[];
 
-  constructor(pool: ThreadPool, request: DeploymentRequest) {
+  constructor(hosts: SubtaskHosts, request: DeploymentRequest) {
     const { plan, kept } = request;
     const keptVertices = new Set(plan.vertices.filter((vertex) => kept.some((handle) => isSameVertex(handle.vertex, vertex))).map(({ id }) => id));
     const slots = plan.vertices.map((vertex) =>
       Array.from({ length: vertex.parallelism }, (_, index): Slot => ({ vertex, index, doorbell: createDoorbell().memory })),
     );
-    this.#rings = plan.edges.flatMap((edge) => (keptVertices.has(edge.from) ? [] : ringsOf(edge, slots, request.job.options.channelBytes)));
+    this.#channels = plan.edges.flatMap((edge) => (keptVertices.has(edge.from) ? [] : channelsOf(edge, slots, request, hosts)));
     const shares = plan.vertices.map((vertex) => (request.restored === undefined ? [] : dealState(request.restored, vertex, plan.keyGroups)));
     const started = slots
       .flat()
       .filter(({ vertex }) => !keptVertices.has(vertex.id))
-      .map((slot) => this.#start(pool, request, slot, shares[slot.vertex.id]?.[slot.index] ?? {}));
+      .map((slot) => this.#start(hosts, request, slot, shares[slot.vertex.id]?.[slot.index] ?? {}));
     this.handles = [...kept, ...started];
+  }
+
+  /** Processes of the subtasks of a vertex, in their order; none for threads. */
+  pids(vertex: JobVertex): readonly number[] {
+    return this.handles.filter((handle) => handle.vertex.id === vertex.id && !handle.closed).flatMap(({ pid }) => pid ?? []);
   }
 
   /** Bytes that lie in each channel. */
   channelMetrics(labels: Readonly<Record<string, string>>): MetricSample[] {
-    return this.#rings.map(({ edge, from, to, memory }) => ({
-      name: 'millrace_channel_used_bytes',
-      help: 'Bytes in a channel that its consumer has not released yet.',
-      type: 'gauge',
-      labels: { ...labels, channel: `${edge.edge.from}[${from}]->${edge.edge.to}[${to}]`, exchange: edge.edge.exchange.kind },
-      value: usedBytes(memory),
-    }));
+    return this.#channels.flatMap(({ edge, from, to, place }): MetricSample[] => {
+      // A socket's producer counts for itself.
+      if (place.kind === 'socket') return [];
+      return [
+        {
+          name: 'millrace_channel_used_bytes',
+          help: 'Bytes in a channel that its consumer has not released yet.',
+          type: 'gauge',
+          labels: { ...labels, channel: channelName(edge, from, to), exchange: edge.edge.exchange.kind },
+          value: usedBytes(place.memory),
+        },
+      ];
+    });
   }
 
-  #start(pool: ThreadPool, request: DeploymentRequest, slot: Slot, share: ChainState): SubtaskHandle {
-    // A copy, because the cut may be needed again.
-    const restored = ownState(share);
-    const { port1, port2 } = new MessageChannel();
-    const metrics = new SharedArrayBuffer(metricsBlockBytes);
-    const handle: SubtaskHandle = new SubtaskHandle(slot.vertex, slot.index, request.attempt, port1, metrics, request.onMessage);
-    const task = {
+  #start(hosts: SubtaskHosts, request: DeploymentRequest, slot: Slot, share: ChainState): SubtaskHandle {
+    const { vertex, index, doorbell } = slot;
+    const work: SubtaskWork = {
       job: request.job,
-      vertex: slot.vertex.id,
-      index: slot.index,
+      vertex: vertex.id,
+      index,
       attempt: request.attempt,
-      ended: [...new Set(request.kept.flatMap(({ vertex }) => vertex.operators.map(({ uid }) => uid)))],
+      ended: [...new Set(request.kept.flatMap(({ vertex: { operators } }) => operators.map(({ uid }) => uid)))],
       inputs: this.#inputs(request.plan, slot),
       outputs: this.#outputs(request.plan, slot),
-      doorbell: slot.doorbell,
-      metrics,
-      restored,
-      port: port2,
+      // A copy, because the cut may be needed again.
+      restored: ownState(share),
     };
-    pool
-      .run(task, { name: handle.name, transfer: transferables(restored), signal: handle.killed })
+    const host = hosts.start(work, { name: subtaskName(vertex, index), role: vertex.operators[0]?.role, isolation: isolationOf(vertex), doorbell });
+    const handle = new SubtaskHandle(vertex, index, request.attempt, host, request.onMessage);
+    host.done
       .then(
         () => undefined,
         (error: unknown) => request.onLost(handle, MillraceError.from(error, 'THREAD_LOST', handle.name)),
@@ -111,10 +117,10 @@ export class Deployment {
     return plan.edges
       .filter((edge) => edge.to === vertex.id)
       .flatMap((edge): InputChannel[] => {
-        const rings = this.#rings.filter((ring) => ring.edge === edge && ring.to === index);
+        const channels = this.#channels.filter((channel) => channel.edge === edge && channel.to === index);
         // The upstream vertex has ended and was left alone: its end is all that will come.
-        if (rings.length === 0) return [{ edge: edge.id, from: -1, ring: undefined }];
-        return rings.map(({ from, memory }) => ({ edge: edge.id, from, ring: memory }));
+        if (channels.length === 0) return [{ edge: edge.id, from: -1, channel: undefined }];
+        return channels.map(({ from, place }) => ({ edge: edge.id, from, channel: place }));
       });
   }
 
@@ -123,7 +129,7 @@ export class Deployment {
       .filter((edge) => edge.from === vertex.id)
       .map((edge) => ({
         edge: edge.id,
-        targets: this.#rings.filter((ring) => ring.edge === edge && ring.from === index).map(({ memory }) => memory),
+        targets: this.#channels.filter((channel) => channel.edge === edge && channel.from === index).map(({ place }) => place),
       }));
   }
 }
@@ -148,21 +154,34 @@ export function keptSubtasks(handles: readonly SubtaskHandle[], plan: JobGraph):
 /** Room for control frames is all that a control exchange needs. */
 const controlRingBytes = 64 * 1024;
 
-function ringsOf(edge: JobEdge, slots: readonly (readonly Slot[])[], channelBytes: number): Ring[] {
+function channelsOf(edge: JobEdge, slots: readonly (readonly Slot[])[], { job, attempt }: DeploymentRequest, hosts: SubtaskHosts): Channel[] {
   const { kind } = edge.edge.exchange;
-  const rings: Ring[] = [];
+  const capacityBytes = kind === 'control' ? controlRingBytes : job.options.channelBytes;
+  const channels: Channel[] = [];
   for (const producer of slots[edge.from] as readonly Slot[]) {
     for (const consumer of slots[edge.to] as readonly Slot[]) {
       if (kind === 'forward' && producer.index !== consumer.index) continue;
-      const memory = createRing({
-        capacityBytes: kind === 'control' ? controlRingBytes : channelBytes,
-        producerBell: producer.doorbell,
-        consumerBell: consumer.doorbell,
-      });
-      rings.push({ edge, from: producer.index, to: consumer.index, memory });
+      const place: ChannelPlace = [producer, consumer].every(({ vertex }) => isolationOf(vertex) === 'thread')
+        ? { kind: 'ring', memory: createRing({ capacityBytes, producerBell: producer.doorbell, consumerBell: consumer.doorbell }) }
+        : {
+            kind: 'socket',
+            name: channelName(edge, producer.index, consumer.index),
+            path: join(hosts.socketFolder, `${attempt}-${edge.id}-${producer.index}-${consumer.index}`),
+            capacityBytes,
+          };
+      channels.push({ edge, from: producer.index, to: consumer.index, place });
     }
   }
-  return rings;
+  return channels;
+}
+
+/** Operators of one chain are isolated alike. */
+function isolationOf({ operators }: JobVertex): Isolation {
+  return operators[0]?.isolation ?? 'thread';
+}
+
+function channelName({ edge }: JobEdge, from: number, to: number): string {
+  return `${edge.from}[${from}]->${edge.to}[${to}]`;
 }
 
 /** As anybody may see it, who neither reads nor writes. */

@@ -16,7 +16,7 @@ import { mergeStates } from './restore.js';
 import { RestartPolicy } from './restart-policy.js';
 import { checkScale, checkSlots } from './scale-checks.js';
 import type { SubtaskHandle } from './subtask-handle.js';
-import { ThreadPool } from './thread-pool.js';
+import { SubtaskHosts } from './subtask-host.js';
 
 type EndState = 'finished' | 'suspended' | 'failed' | 'cancelled';
 
@@ -39,7 +39,7 @@ export class JobRun implements RunningJob {
   readonly #submission: JobSubmission;
   readonly #options: ResolvedEmbeddedEngineOptions;
   readonly #log: Logger;
-  readonly #pool: ThreadPool;
+  readonly #hosts: SubtaskHosts;
   readonly #checkpoints: Checkpointing;
   readonly #statistics: JobStatistics;
   readonly #policy: RestartPolicy;
@@ -76,7 +76,7 @@ export class JobRun implements RunningJob {
     this.#log = createLogger(submission.log);
     this.#plan = plan;
     this.#overrides = submission.overrides;
-    this.#pool = new ThreadPool(options.maxThreads);
+    this.#hosts = new SubtaskHosts(options.maxThreads);
     this.#policy = new RestartPolicy(submission.restart ?? { otherwise: { strategy: 'none' }, roles: {} });
     const keepsState = this.#policy.restarts;
     this.#checkpoints = new Checkpointing(submission, restored, { cutTimeoutMs: options.cutTimeoutMs, keepsState, log: this.#log });
@@ -99,7 +99,7 @@ export class JobRun implements RunningJob {
       state: this.#state,
       startedAtMs: this.#startedAtMs,
       attempt: this.#attempt,
-      operators: this.#statistics.operators(this.#plan),
+      operators: this.#statistics.operators(this.#plan, (vertex) => this.#deployment.pids(vertex)),
       checkpoints: this.#checkpoints.status,
       restarts: this.#policy.count,
       ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
@@ -252,7 +252,7 @@ export class JobRun implements RunningJob {
   }
 
   #deploy(point: RecoveryPoint | undefined, kept: readonly SubtaskHandle[]): Deployment {
-    return new Deployment(this.#pool, {
+    return new Deployment(this.#hosts, {
       job: this.#jobTask(),
       plan: this.#plan,
       attempt: this.#attempt,
@@ -439,7 +439,7 @@ export class JobRun implements RunningJob {
     const closed = Promise.all(handles.map((handle) => handle.whenClosed));
     await withDeadline(closed, { ms: this.#options.cancelTimeoutMs, what: `closing job ${this.name}` }).catch(() => undefined);
     this.#statistics.stop(this.metrics());
-    await this.#pool.destroy();
+    await this.#hosts.destroy();
     await Promise.all(handles.map((handle) => handle.whenClosed));
     // A failure while a finished job closes is a failure still: a sink may not have committed.
     const failure = state === 'failed' ? this.#lastFailure : this.#failures.cause;

@@ -47,10 +47,16 @@ export class JobStatistics {
     this.#last = last;
   }
 
-  operators(plan: JobGraph): OperatorStatus[] {
+  /** @param pids of the subtasks of a vertex that run in processes */
+  operators(plan: JobGraph, pids: (vertex: JobVertex) => readonly number[] = () => []): OperatorStatus[] {
     const samples = this.#last ?? this.#read();
     const oldest = this.#readings[0];
-    return plan.vertices.flatMap((vertex) => vertex.operators.map((node) => this.#operator(node, vertex, { atMs: performance.now(), samples }, oldest)));
+    return plan.vertices.flatMap((vertex) =>
+      vertex.operators.map((node) => {
+        const processes = pids(vertex);
+        return { ...this.#operator(node, vertex, { atMs: performance.now(), samples }, oldest), ...(processes.length === 0 ? {} : { pids: processes }) };
+      }),
+    );
   }
 
   #operator(node: OperatorNode, vertex: JobVertex, now: Reading, old: Reading | undefined): OperatorStatus {

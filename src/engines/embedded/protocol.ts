@@ -8,7 +8,15 @@ import type { GraphDescription } from '../../stream/planner/index.js';
 import type { ResolvedEmbeddedEngineOptions } from './options.js';
 
 /** What a thread needs to run one subtask. Structured-clonable; `port` is transferred. */
-export interface SubtaskTask {
+export interface SubtaskTask extends SubtaskWork {
+  /** Of this subtask. */
+  readonly doorbell: DoorbellMemory;
+  readonly metrics: SharedArrayBuffer;
+  readonly port: MessagePort;
+}
+
+/** What is to be done; where it holds no rings, it may go to another process. */
+export interface SubtaskWork {
   readonly job: JobTask;
   readonly vertex: number;
   readonly index: number;
@@ -17,12 +25,8 @@ export interface SubtaskTask {
   readonly ended: readonly string[];
   readonly inputs: readonly InputChannel[];
   readonly outputs: readonly OutputEdge[];
-  /** Of this subtask. */
-  readonly doorbell: DoorbellMemory;
-  readonly metrics: SharedArrayBuffer;
   /** State by operator uid, this subtask's share. An operator that has an entry, be it empty, continues from a cut. */
   readonly restored: Readonly<Record<string, readonly StateChunk[]>>;
-  readonly port: MessagePort;
 }
 
 /** The same for all subtasks of a job. */
@@ -46,13 +50,25 @@ export interface InputChannel {
   /** Upstream subtask. */
   readonly from: number;
   /** undefined: the upstream subtask has ended already. */
-  readonly ring: RingMemory | undefined;
+  readonly channel: ChannelPlace | undefined;
 }
 
 export interface OutputEdge {
   readonly edge: number;
   /** In order of downstream subtask; for a forward exchange just one. */
-  readonly targets: readonly RingMemory[];
+  readonly targets: readonly ChannelPlace[];
+}
+
+/** Where a channel is: in memory that its ends share, or between processes. */
+export type ChannelPlace = { readonly kind: 'ring'; readonly memory: RingMemory } | SocketPlace;
+
+export interface SocketPlace {
+  readonly kind: 'socket';
+  /** Under which the producer says on the job's board that it listens. */
+  readonly name: string;
+  /** Of the producer's socket. */
+  readonly path: string;
+  readonly capacityBytes: number;
 }
 
 /** State of one chain at a cut, by operator uid. */

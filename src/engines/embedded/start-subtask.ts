@@ -2,6 +2,7 @@ import { MillraceError, systemClock } from '../../core/index.js';
 import { attachDoorbell } from '../../memory/doorbell.js';
 import type { JobGraph, JobVertex } from '../../stream/job-graph.js';
 import { Chain } from './chain.js';
+import { ChannelEnds } from './channel-ends.js';
 import { createExchange, createGateChannel } from './channels.js';
 import type { ExchangeWriter } from './exchange-writer.js';
 import { InputGate } from './input-gate.js';
@@ -20,7 +21,7 @@ export function startSubtask(
   task: SubtaskTask,
   graph: JobGraph,
   post: (message: FromSubtask, transfer?: readonly ArrayBuffer[]) => void,
-): { readonly runner: SubtaskRunner; readonly open: () => Promise<boolean> } {
+): { readonly runner: SubtaskRunner; readonly open: () => Promise<boolean>; readonly ends: ChannelEnds } {
   const vertex = graph.vertices[task.vertex] as JobVertex;
   const doorbell = attachDoorbell(task.doorbell);
   const metrics = new MetricsBlock(task.metrics, (metric) => post({ type: 'metric', metric }));
@@ -28,10 +29,19 @@ export function startSubtask(
   const rendezvous = new RendezvousClient(post, systemClock);
   const runner: SubtaskRunner = new SubtaskRunner();
   const chain = new Chain(vertex.operators.length, runner);
-  const exchanges = new Map<number, ExchangeWriter>(task.outputs.map((output) => [output.edge, createExchange(output, graph, task)]));
+  const ends = new ChannelEnds({
+    doorbell: task.doorbell,
+    rendezvous,
+    deadlineMs: task.job.options.startTimeoutMs,
+    metrics: (labels) => metrics.group(labels),
+    onBroken: (error) => {
+      if (!abort.signal.aborted) runner.fail(error, runner.head);
+    },
+  });
+  const exchanges = new Map<number, ExchangeWriter>(task.outputs.map((output) => [output.edge, createExchange(output, graph, task, ends)]));
   const drivers = createDrivers(task, graph, chain, exchanges, metrics);
   const gate = new InputGate(
-    task.inputs.map((input) => createGateChannel(input, graph)),
+    task.inputs.map((input) => createGateChannel(input, graph, ends)),
     (item) => runner.deliver(item),
   );
   const time = new LoopClock(metrics.group({ chain: vertex.name }));
@@ -59,7 +69,7 @@ export function startSubtask(
       context: subtaskContext(driver, { task, parallelism: vertex.parallelism, parallelismOf, metrics, rendezvous, signal: abort.signal, runner, post }),
       restored: task.restored[driver.node.uid] ?? [],
     }));
-  return { runner, open };
+  return { runner, open, ends };
 }
 
 /** From the last operator to the head, so that each one's outputs are there before it. */

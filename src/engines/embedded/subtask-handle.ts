@@ -1,9 +1,9 @@
-import type { MessagePort } from 'node:worker_threads';
 import { deferred } from '../../core/lifecycle.js';
 import type { MetricSample } from '../../core/metrics.js';
 import type { JobVertex } from '../../stream/job-graph.js';
 import { readMetric } from './metrics-block.js';
 import type { ChainState, FromSubtask, MetricEntry, ToSubtask } from './protocol.js';
+import type { StartedSubtask } from './subtask-host.js';
 
 /** The main thread's side of one subtask. */
 export class SubtaskHandle {
@@ -11,54 +11,51 @@ export class SubtaskHandle {
   /** State of the final cut, once all its inputs have ended. */
   ended: ChainState | undefined;
   closed = false;
-  readonly #port: MessagePort;
+  readonly #host: StartedSubtask;
   readonly #values: Float64Array;
   readonly #entries: MetricEntry[] = [];
   readonly #portClosed = deferred();
   readonly #threadFree = deferred();
-  readonly #kill = new AbortController();
 
   constructor(
     readonly vertex: JobVertex,
     readonly index: number,
     readonly attempt: number,
-    port: MessagePort,
-    metrics: SharedArrayBuffer,
+    host: StartedSubtask,
     onMessage: (handle: SubtaskHandle, message: FromSubtask) => void,
   ) {
-    this.#port = port;
-    this.#values = new Float64Array(metrics);
-    port.on('message', (message: FromSubtask) => {
+    this.#host = host;
+    this.#values = new Float64Array(host.metrics);
+    host.port.on('message', (message: FromSubtask) => {
       if (message.type === 'metric') this.#entries.push(message.metric);
       else onMessage(this, message);
     });
-    // Comes behind the last message, also where the thread dies.
-    port.once('close', () => this.#portClosed.resolve());
+    host.port.once('close', () => this.#portClosed.resolve());
   }
 
   /** 'map -> sink (subtask 1 of 3)' */
   get name(): string {
-    return this.vertex.parallelism === 1 ? this.vertex.name : `${this.vertex.name} (subtask ${this.index + 1} of ${this.vertex.parallelism})`;
+    return subtaskName(this.vertex, this.index);
   }
 
   post(message: ToSubtask): void {
-    if (!this.closed) this.#port.postMessage(message);
+    if (!this.closed) this.#host.port.postMessage(message);
   }
 
-  /** Settles when the subtask has closed or its thread is gone, and all that it said has been heard. */
+  /** Settles when the subtask has closed or its thread or process is gone, and all that it said has been heard. */
   readonly whenClosed: Promise<void> = Promise.all([this.#portClosed.promise, this.#threadFree.promise]).then(() => undefined);
 
-  /** Aborts when the thread shall be terminated. */
-  get killed(): AbortSignal {
-    return this.#kill.signal;
+  /** The process that it runs in; undefined: a thread of this one. */
+  get pid(): number | undefined {
+    return this.#host.pid;
   }
 
-  /** Ends the thread by force: a subtask that does not close by itself. */
+  /** Ends its thread or process by force: a subtask that does not close by itself. */
   kill(): void {
-    this.#kill.abort();
+    this.#host.kill();
   }
 
-  /** The thread has returned, or has ended. */
+  /** Its thread or process is free again, or gone. */
   threadFree(): void {
     this.closed = true;
     this.#threadFree.resolve();
@@ -67,4 +64,8 @@ export class SubtaskHandle {
   metrics(labels: Readonly<Record<string, string>>): MetricSample[] {
     return this.#entries.map((entry) => readMetric(this.#values, entry, { ...labels, subtask: String(this.index) }));
   }
+}
+
+export function subtaskName({ name, parallelism }: JobVertex, index: number): string {
+  return parallelism === 1 ? name : `${name} (subtask ${index + 1} of ${parallelism})`;
 }

@@ -2,6 +2,7 @@ import { encodeError, MillraceError } from '../../core/index.js';
 import { formatGraphDifference, planJob } from '../../stream/planner/index.js';
 import { buildGraph } from '../../stream/job.js';
 import type { JobGraph } from '../../stream/job-graph.js';
+import type { ChannelEnds } from './channel-ends.js';
 import { loadJob } from './load-job.js';
 import type { FromSubtask, SubtaskTask, ToSubtask } from './protocol.js';
 import { startSubtask } from './start-subtask.js';
@@ -21,13 +22,16 @@ export default async function runSubtask(task: SubtaskTask): Promise<void> {
   const failed = (error: unknown): void =>
     post({ type: 'failed', atMs: performance.timeOrigin + performance.now(), error: encodeError(error, 'USER_FUNCTION') });
   onStray = failed;
+  let ends: ChannelEnds | undefined;
   // Messages may come before the subtask is there: the handler queues them until then.
   const early: ToSubtask[] = [];
   let handle = (message: ToSubtask): void => void early.push(message);
   port.on('message', (message: ToSubtask) => handle(message));
   try {
     const graph = await planned(task);
-    const { runner, open } = startSubtask(task, graph, post);
+    const started = startSubtask(task, graph, post);
+    const { runner, open } = started;
+    ends = started.ends;
     onStray = (error) => runner.fail(error, runner.head);
     handle = (message) => runner.handle(message);
     for (const message of early) runner.handle(message);
@@ -38,6 +42,7 @@ export default async function runSubtask(task: SubtaskTask): Promise<void> {
     post({ type: 'closed' });
   } finally {
     onStray = undefined;
+    ends?.close();
     port.close();
   }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { durationMs } from '../../core/duration-option.js';
 import { MillraceError, resolveOptions, type Duration } from '../../core/index.js';
+import type { Isolation } from '../../stream/graph.js';
 
 /** When a cluster is done, and its other nodes are told to end. */
 export type FinishPolicy =
@@ -32,9 +33,14 @@ export interface ClusterOptions {
   readonly rpcDeadline?: Duration;
   /** Address that the cluster's servers listen on. Default 127.0.0.1. */
   readonly host?: string;
-  /** Default 'thread'. */
-  readonly isolation?: 'thread' | 'process';
+  /**
+   * Where nodes run: in threads of one process (default), or each in a process of its own, which survives a native crash of the
+   * others. For all nodes, or by role; a role that is not named, 'am' included, runs in threads.
+   */
+  readonly isolation?: IsolationOption;
 }
+
+export type IsolationOption = Isolation | Readonly<Record<string, Isolation>>;
 
 /** A resolved cluster: immutable, durations in ms. */
 export interface ClusterConfig {
@@ -49,8 +55,12 @@ export interface ClusterConfig {
   readonly entryDeadlineMs: number;
   readonly rpcDeadlineMs: number;
   readonly host: string;
-  readonly isolation: 'thread';
+  /** Of every role, and of 'am'. */
+  readonly isolation: Readonly<Record<string, Isolation>>;
 }
+
+const isolation = z.enum(['thread', 'process']);
+export const isolationOption = z.union([isolation, z.record(z.string(), isolation)], "must be 'thread', 'process', or one of them for each role");
 
 const name = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/, 'a name of letters, digits, - and _, starting with a letter');
 
@@ -66,15 +76,12 @@ export const clusterOptions = z.strictObject({
   entryDeadline: durationMs.default(300_000),
   rpcDeadline: durationMs.default(30_000),
   host: z.string().min(1).default('127.0.0.1'),
-  isolation: z.enum(['thread', 'process']).default('thread'),
+  isolation: isolationOption.default('thread'),
 });
 
-/** @throws OPTION_INVALID; UNSUPPORTED for isolation 'process' */
+/** @throws OPTION_INVALID */
 export function defineCluster(options: ClusterOptions): ClusterConfig {
   const resolved = resolveOptions(clusterOptions, options, `cluster ${typeof options?.name === 'string' ? options.name : '(without a name)'}`);
-  if (resolved.isolation === 'process') {
-    throw new MillraceError('UNSUPPORTED', `cluster ${resolved.name}: isolation 'process' is not built yet; use 'thread'`);
-  }
   if (resolved.heartbeatTimeout <= resolved.heartbeatInterval) {
     throw new MillraceError(
       'OPTION_INVALID',
@@ -93,6 +100,16 @@ export function defineCluster(options: ClusterOptions): ClusterConfig {
     entryDeadlineMs: resolved.entryDeadline,
     rpcDeadlineMs: resolved.rpcDeadline,
     host: resolved.host,
-    isolation: 'thread',
+    isolation: isolationByRole(resolved.name, ['am', ...Object.keys(resolved.roles)], resolved.isolation),
   });
+}
+
+function isolationByRole(cluster: string, roles: readonly string[], option: IsolationOption): Readonly<Record<string, Isolation>> {
+  const of = (role: string): Isolation => (typeof option === 'string' ? option : Object.hasOwn(option, role) ? (option[role] as Isolation) : 'thread');
+  const unknown = typeof option === 'string' ? [] : Object.keys(option).filter((role) => !roles.includes(role));
+  if (unknown.length > 0)
+    throw new MillraceError('OPTION_INVALID', `cluster ${cluster}: isolation names ${unknown.join(', ')}; the roles are ${roles.join(', ')}`, {
+      details: { unknown, roles },
+    });
+  return Object.freeze(Object.fromEntries(roles.map((role) => [role, of(role)])));
 }

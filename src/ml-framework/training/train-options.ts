@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { durationMs } from '../../core/duration-option.js';
 import type { Duration } from '../../core/index.js';
+import { isolationOption, type IsolationOption } from '../cluster/cluster-config.js';
 
 /** @typeParam T columns of R that hold a time */
 export interface TrainOptions<R, T extends string = string> {
@@ -45,6 +46,7 @@ export interface TrainOptions<R, T extends string = string> {
   readonly heartbeatTimeout?: Duration;
   readonly registrationDeadline?: Duration;
   readonly entryDeadline?: Duration;
+  readonly isolation?: IsolationOption;
 }
 
 export const trainOptions = z
@@ -73,6 +75,7 @@ export const trainOptions = z
     heartbeatTimeout: durationMs.optional(),
     registrationDeadline: durationMs.optional(),
     entryDeadline: durationMs.optional(),
+    isolation: isolationOption.optional(),
   })
   .refine(({ workers, parameterServers }) => parameterServers > 0 || workers === 1, {
     path: ['parameterServers'],

@@ -124,7 +124,7 @@ function addModelWriter(stream: DataStream<unknown>, model: string, versions: Mo
 }
 
 function clusterOf(name: string, options: ResolvedTrainOptions): ClusterConfig {
-  const { workers, parameterServers, mode, gradients, heartbeatInterval, heartbeatTimeout, registrationDeadline, entryDeadline } = options;
+  const { workers, parameterServers, mode, gradients, heartbeatInterval, heartbeatTimeout, registrationDeadline, entryDeadline, isolation } = options;
   return defineCluster({
     name,
     roles: { worker: workers, ...(parameterServers > 0 ? { ps: parameterServers } : {}) },
@@ -134,6 +134,7 @@ function clusterOf(name: string, options: ResolvedTrainOptions): ClusterConfig {
     ...(heartbeatTimeout === undefined ? {} : { heartbeatTimeout }),
     ...(registrationDeadline === undefined ? {} : { registrationDeadline }),
     ...(entryDeadline === undefined ? {} : { entryDeadline }),
+    ...(isolation === undefined ? {} : { isolation }),
   });
 }
 

@@ -1,5 +1,6 @@
 import { formatField, type Schema } from '../../memory/schema.js';
 import type { Edge, GraphProblem, OperatorNode } from '../graph.js';
+import type { Isolation } from '../graph.js';
 import type { JobEdge, JobGraph, JobVertex } from '../job-graph.js';
 import { formatExchange } from '../planner/fingerprint.js';
 
@@ -29,6 +30,7 @@ export interface ExplainedOperator {
   readonly name: string;
   readonly kind: string;
   readonly role: string | undefined;
+  readonly isolation: Isolation;
   /** Where its records come from within the chain; undefined for the head. */
   readonly chainedTo: { readonly uid: string; readonly tag: string | undefined } | undefined;
   /** True where its output is columns; false: JavaScript objects; undefined: it has no output. */
@@ -77,12 +79,13 @@ type Nodes = ReadonlyMap<number, OperatorNode>;
 
 function explainOperator(node: OperatorNode, { inner }: JobVertex, nodes: Nodes): ExplainedOperator {
   const input = inner.find((edge) => edge.to === node.id);
-  const { uid, name, kind, role, boundedness, maxParallelism, notes, copies } = node;
+  const { uid, name, kind, role, isolation, boundedness, maxParallelism, notes, copies } = node;
   return {
     uid,
     name,
     kind,
     role,
+    isolation,
     chainedTo: input === undefined ? undefined : { uid: nodes.get(input.from)?.uid ?? '', tag: input.tag },
     isColumnar: kind === 'sink' ? undefined : node.schema !== undefined,
     columns: columnsOf(node.schema),

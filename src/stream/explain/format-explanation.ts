@@ -85,6 +85,7 @@ function aboutOperator(operator: ExplainedOperator, page: Page, before: string |
     lines.push(operator.columns === undefined ? 'objects without a schema' : describeColumns(operator.columns, inputColumns(operator, page)));
   const more = [
     ...notes,
+    ...(operator.isolation === 'process' ? ['each subtask in a process of its own'] : []),
     ...(boundedness === undefined ? [] : [boundedness]),
     ...(maxParallelism === undefined ? [] : [`at most ${count(maxParallelism, 'subtask')}`]),
   ];

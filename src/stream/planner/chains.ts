@@ -40,6 +40,7 @@ export function formChains(graph: LogicalGraph, order: readonly number[], parall
 function canChain(graph: LogicalGraph, edge: Edge, parallelism: readonly number[]): boolean {
   const [from, to] = [graph.nodes[edge.from] as OperatorNode, graph.nodes[edge.to] as OperatorNode];
   if (edge.feedback || to.startsChain || from.role !== undefined || to.role !== undefined) return false;
+  if (from.isolation !== to.isolation) return false;
   if (graph.edges.filter((other) => other.to === edge.to).length !== 1) return false;
   if (parallelism[edge.from] !== parallelism[edge.to]) return false;
   return edge.exchange.kind === 'forward' || (edge.exchange.kind === 'hash' && parallelism[edge.to] === 1);

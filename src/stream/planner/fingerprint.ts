@@ -54,6 +54,7 @@ function describeOperator(node: OperatorNode, vertex: JobVertex): string[] {
     `${node.kind} '${node.name}' x ${vertex.parallelism} in chain ${vertex.id}`,
     `makes ${describeSchema(node.schema)}`,
     ...(node.role === undefined ? [] : [`role ${node.role}`]),
+    ...(node.isolation === 'thread' ? [] : [`in a ${node.isolation}`]),
     ...(sides.length === 0 ? [] : [`side outputs ${sides.join(', ')}`]),
     ...node.notes,
   ];
