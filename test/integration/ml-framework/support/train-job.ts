@@ -31,6 +31,7 @@ export default defineJob({
     /** Every so many records, one that the model cannot read; 0: none. */
     badEvery: param(t.int32(), { default: 0 }),
     onBadRecord: param(t.string(), { default: 'deadLetter' }),
+    isolation: param(t.string(), { default: 'thread' }),
   },
   build: ({ params, source }) => {
     const records = source(
@@ -54,6 +55,7 @@ export default defineJob({
       mode: params.mode as 'bsp' | 'asp',
       publishEverySteps: 20,
       onBadRecord: params.onBadRecord as 'deadLetter' | 'fail',
+      isolation: params.isolation as 'thread' | 'process',
       ...(params.delayMs > 0 ? { labelKnownAt: (r) => r.at + params.delayMs } : {}),
     });
     training.predictions.to(collect('predictions'));
