@@ -86,7 +86,7 @@ export class ByteQueue {
 
   /** Moves the oldest bytes into `target`, which is at most `length` long. */
   take(target: Uint8Array, copy: (target: Uint8Array, at: number, source: Uint8Array) => void): void {
-    for (let filled = 0; filled < target.length; ) {
+    for (let filled = 0; filled < target.length;) {
       const chunk = this.#chunks[0] as Uint8Array;
       const part = chunk.subarray(this.#at, this.#at + target.length - filled);
       copy(target, filled, part);

@@ -134,22 +134,21 @@ describe('train in processes', () => {
     ['am', 'SIGKILL'],
   ] as const) {
     it(`ends with THREAD_LOST naming role, process and signal when a ${role} process gets ${signal}`, { timeout: 60_000 }, async () => {
-        const started = await start({ records: 10_000_000, workers: 1, servers: 1, ratePerSecond: 2_000 });
-        await progress(started, 200);
-        const pids = allPids(started.job);
-        const [pid] = pidsOf(started.job, role) as [number];
-        process.kill(pid, signal);
-        const killedMs = performance.now();
-        await assert.rejects(started.job.finished, (error: MillraceError) => {
-          assert.equal(error.code, 'THREAD_LOST', error.stack);
-          assert.match(error.message, new RegExp(`${role}.*: its process ${pid} \\(role ${role}\\) was ended by ${signal}`));
-          assert.deepEqual([error.details['role'], error.details['pid'], error.details['signal']], [role, pid, signal]);
-          return true;
-        });
-        assert.ok(performance.now() - killedMs < 10_000);
-        assertGone(pids);
+      const started = await start({ records: 10_000_000, workers: 1, servers: 1, ratePerSecond: 2_000 });
+      await progress(started, 200);
+      const pids = allPids(started.job);
+      const [pid] = pidsOf(started.job, role) as [number];
+      process.kill(pid, signal);
+      const killedMs = performance.now();
+      await assert.rejects(started.job.finished, (error: MillraceError) => {
+        assert.equal(error.code, 'THREAD_LOST', error.stack);
+        assert.match(error.message, new RegExp(`${role}.*: its process ${pid} \\(role ${role}\\) was ended by ${signal}`));
+        assert.deepEqual([error.details['role'], error.details['pid'], error.details['signal']], [role, pid, signal]);
+        return true;
       });
-    }
+      assert.ok(performance.now() - killedMs < 10_000);
+      assertGone(pids);
+    });
   }
 
   it('leaves no process behind when the job is cancelled, also one that is stopped by a signal', { timeout: 60_000 }, async () => {

@@ -78,7 +78,8 @@ class MetricsSender {
   #used = 0;
 
   sees(message: FromSubtask): void {
-    if (message.type === 'metric') this.#used = Math.max(this.#used, message.metric.at + (message.metric.buckets === undefined ? 1 : message.metric.buckets.length + 2));
+    if (message.type === 'metric')
+      this.#used = Math.max(this.#used, message.metric.at + (message.metric.buckets === undefined ? 1 : message.metric.buckets.length + 2));
     if (message.type === 'ended' || message.type === 'failed' || message.type === 'closed') this.#send();
   }
 
