@@ -1,6 +1,6 @@
 import { Random } from '../../src/testing/simulation/random.js';
 
-/** What goes wrong. `role:how` is done by the job to itself; the others are done to it from outside. */
+/** What goes wrong. What is killed, or done to the disk, is done from outside; the rest the job does to itself. */
 export const faults = {
   'worker throws': { at: 'worker', how: 'throw' },
   'worker thread dies': { at: 'worker', how: 'exit' },
@@ -10,6 +10,9 @@ export const faults = {
   'source throws': { at: 'source', how: 'throw' },
   'sink thread dies': { at: 'sink', how: 'exit' },
   'node is slow': { at: 'worker', how: 'slow' },
+  'worker process killed': { at: 'worker', how: 'kill' },
+  'parameter server process killed': { at: 'ps', how: 'kill' },
+  'application manager process killed': { at: 'am', how: 'kill' },
   'job killed': { at: 'process', how: 'kill' },
   'disk full': { at: 'disk', how: 'fill' },
 } as const;
@@ -22,6 +25,8 @@ export interface ChaosCase {
   readonly seed: number;
   readonly fault: FaultName;
   readonly mode: 'bsp' | 'asp';
+  /** Of the nodes; a process that is to be killed must be one. */
+  readonly isolation: 'thread' | 'process';
   readonly workers: number;
   readonly servers: number;
   readonly records: number;
@@ -35,9 +40,11 @@ export function drawCase(seed: number, fault?: FaultName): ChaosCase {
   const random = new Random(seed);
   // The first numbers of neighbouring seeds resemble each other.
   for (let i = 0; i < 5; i++) random.next();
+  const drawn = fault ?? faultNames[seed % faultNames.length]!;
   return {
     seed,
-    fault: fault ?? faultNames[seed % faultNames.length]!,
+    fault: drawn,
+    isolation: drawn.includes(' process ') ? 'process' : 'thread',
     mode: random.chance(0.5) ? 'bsp' : 'asp',
     workers: random.int(1, 3),
     servers: random.int(1, 2),
@@ -47,6 +54,6 @@ export function drawCase(seed: number, fault?: FaultName): ChaosCase {
   };
 }
 
-export function describeCase({ seed, fault, mode, workers, servers, records, hitsMs, checkpointEveryMs }: ChaosCase): string {
-  return `seed ${seed}: ${fault} x ${hitsMs.length} (${hitsMs.join(', ')} ms), ${mode}, ${workers} workers, ${servers} servers, ${records} records, checkpoints every ${checkpointEveryMs} ms`;
+export function describeCase({ seed, fault, mode, isolation, workers, servers, records, hitsMs, checkpointEveryMs }: ChaosCase): string {
+  return `seed ${seed}: ${fault} x ${hitsMs.length} (${hitsMs.join(', ')} ms), ${mode}, ${isolation === 'process' ? 'processes, ' : ''}${workers} workers, ${servers} servers, ${records} records, checkpoints every ${checkpointEveryMs} ms`;
 }

@@ -32,7 +32,7 @@ for (let i = 0; i < runs; i++) {
   }
 }
 
-console.log(`\n${'fault'.padEnd(30)} mode  runs  hits  restarts  failed`);
+console.log(`\n${'fault'.padEnd(36)} mode  runs  hits  restarts  failed`);
 for (const fault of faultNames) {
   for (const mode of ['bsp', 'asp'] as const) {
     const cell = results.filter((result) => result.case.fault === fault && result.case.mode === mode);
@@ -40,7 +40,7 @@ for (const fault of faultNames) {
     const sum = (of: 'hits' | 'restarts'): number => cell.reduce((so, result) => so + ('error' in result ? 0 : result[of]), 0);
     const failed = cell.filter((result) => 'error' in result).length;
     console.log(
-      `${fault.padEnd(30)} ${mode}  ${[cell.length, sum('hits'), sum('restarts'), failed].map((n, c) => String(n).padStart([4, 4, 8, 6][c]!)).join('  ')}`,
+      `${fault.padEnd(36)} ${mode}  ${[cell.length, sum('hits'), sum('restarts'), failed].map((n, c) => String(n).padStart([4, 4, 8, 6][c]!)).join('  ')}`,
     );
   }
 }

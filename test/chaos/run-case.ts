@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DirectoryStorage, listCheckpoints } from '../../src/checkpoints/index.js';
 import { readLines, root, Sandbox, type Command, type Ended } from '../e2e/millrace.js';
+import type { JobStatus } from '../../src/stream/engine.js';
 import { describeCase, faults, type ChaosCase } from './cases.js';
 
 export interface ChaosResult {
@@ -109,8 +110,8 @@ class ChaosRun {
   }
 
   #start(restore = false): void {
-    const { mode, workers, servers, records, checkpointEveryMs } = this.#chaos;
-    const params = { output: this.#sandbox.path('out'), faults: this.#sandbox.path('faults'), records, rate, workers, servers, mode, model: this.#model };
+    const { mode, isolation, workers, servers, records, checkpointEveryMs } = this.#chaos;
+    const params = { isolation, output: this.#sandbox.path('out'), faults: this.#sandbox.path('faults'), records, rate, workers, servers, mode, model: this.#model };
     const set = Object.entries(params).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
     const checkpoints = ['--checkpoint-every', `${checkpointEveryMs} ms`, '--checkpoint-dir', this.#sandbox.path('checkpoints')];
     const job = join(root, 'test/chaos/jobs/counting.ts');
@@ -134,6 +135,16 @@ class ChaosRun {
       this.#restarts++;
       this.#start(await this.#isStored());
       await this.#command.until(() => this.#command.events.some(({ event }) => event === 'started'), 'start after a kill');
+    } else if (how === 'kill') {
+      const pids = await this.#processesOf(at);
+      const pid = pids[(this.#hits * 7 + this.#chaos.seed) % Math.max(pids.length, 1)];
+      if (pid === undefined) return !this.#hasEnded;
+      try {
+        process.kill(pid, 'SIGKILL');
+        this.#hits++;
+      } catch {
+        // It has ended meanwhile.
+      }
     } else if (at === 'disk') {
       const filler = this.#sandbox.path('checkpoints/filler');
       spawnSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=4k']);
@@ -142,6 +153,14 @@ class ChaosRun {
       this.#hits++;
     } else writeFileSync(join(this.#sandbox.path('faults'), at), how);
     return true;
+  }
+
+  /** Of the nodes of a role, as `millrace status` shows them. */
+  async #processesOf(role: string): Promise<readonly number[]> {
+    const { code, stdout } = await this.#sandbox.run('status', 'counting', '--json');
+    if (code !== 0) return [];
+    const shown = [JSON.parse(stdout) as unknown].flat() as readonly JobStatus[];
+    return shown.flatMap(({ operators }) => operators.filter((operator) => operator.role === role).flatMap(({ pids = [] }) => pids));
   }
 
   #check(): void {

@@ -47,14 +47,15 @@ const pollMs = 10;
 /** What goes wrong on the thread of an operator when a file of its name appears: 'throw', 'exit', 'slow'. */
 function arm(folder: string, label: string): void {
   const path = `${folder}/${label}`;
+  const mine = `${path}.${process.pid}.${threadId}`;
   setInterval(() => {
     try {
       // Of several nodes of a role, the one that takes the file away is the one that fails.
-      renameSync(path, `${path}.${threadId}`);
+      renameSync(path, mine);
     } catch {
       return;
     }
-    const fault = readFileSync(`${path}.${threadId}`, 'utf8');
+    const fault = readFileSync(mine, 'utf8');
     if (fault === 'exit') process.exit(9);
     if (fault === 'slow') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
     else throw new Error(`sabotage of ${label}`);
@@ -72,6 +73,7 @@ export default defineJob({
     workers: t.int32(),
     servers: t.int32(),
     mode: t.string(),
+    isolation: t.string(),
     model: param(t.string(), { default: 'counter' }),
   },
   restart: { strategy: 'fixedDelay', attempts: 100, delay: 0 },
@@ -108,6 +110,7 @@ export default defineJob({
       parameterServers: servers,
       batchSize: 32,
       mode: params.mode as 'bsp' | 'asp',
+      isolation: params.isolation as 'thread' | 'process',
       outputDir: `${output}/model`,
       publishEverySteps: 1_000,
     };
