@@ -62,6 +62,8 @@ export interface Ended {
 }
 
 const commandDeadlineMs = 240_000;
+/** A process closes its pipes before it is gone. */
+const orphanGraceMs = 3_000;
 
 export class Command {
   readonly #child: ChildProcess;
@@ -81,7 +83,7 @@ export class Command {
       }, commandDeadlineMs);
       this.#child.once('close', (code, signal) => {
         clearTimeout(timer);
-        resolve({ code, signal, stdout: this.stdout, stderr: this.stderr, orphans: groupMembers(this.pid) });
+        void orphansOf(this.pid).then((orphans) => resolve({ code, signal, stdout: this.stdout, stderr: this.stderr, orphans }));
       });
     });
   }
@@ -108,6 +110,13 @@ export class Command {
       await delay(20);
     }
   }
+}
+
+/** Who still lives when those that are about to end have had time to. */
+async function orphansOf(group: number): Promise<readonly number[]> {
+  const end = Date.now() + orphanGraceMs;
+  while (groupMembers(group).length > 0 && Date.now() < end) await delay(20);
+  return groupMembers(group);
 }
 
 /** Living processes of a process group. */

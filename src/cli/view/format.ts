@@ -77,7 +77,7 @@ function highlight(operator: OperatorStatus, line: string): string {
   return line;
 }
 
-/** Metrics worth a line of their own: what training and scoring report. */
+/** What is worth a line of its own: what training and scoring report, and processes. */
 export function formatHighlights(operators: readonly OperatorStatus[]): string[] {
   const shown = ['loss', 'examples_per_second', 'step', 'model_version', 'staleness'];
   return operators.flatMap((operator) => {
@@ -86,6 +86,7 @@ export function formatHighlights(operators: readonly OperatorStatus[]): string[]
       .filter(([name]) => shown.some((wanted) => name.endsWith(wanted)))
       .map(([name, value]) => `${name} ${Number.isInteger(value) ? value : value.toPrecision(4)}`);
     parts.push(...nodeStates(operator.metrics));
+    if (operator.pids !== undefined) parts.push(`${operator.pids.length === 1 ? 'process' : 'processes'} ${operator.pids.join(', ')}`);
     return parts.length === 0 ? [] : [`${operator.role ?? operator.name}: ${parts.join(', ')}`];
   });
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { collectCounts, collectPairs, parsePort, parsePositiveInteger } from '../../../src/cli/commands/parse.js';
-import { formatCount, formatDuration, formatOperators, formatWatermark } from '../../../src/cli/view/format.js';
+import { formatCount, formatDuration, formatHighlights, formatOperators, formatWatermark } from '../../../src/cli/view/format.js';
 import type { OperatorStatus } from '../../../src/stream/engine.js';
 
 const operator: OperatorStatus = {
@@ -41,6 +41,13 @@ for (const width of [80, 100]) {
     }
   });
 }
+
+test('processes of an operator are named, threads are not', () => {
+  assert.deepEqual(formatHighlights([{ ...operator, pids: [12, 345] }, { ...operator, role: 'ps', pids: [6] }, operator]), [
+    'worker: processes 12, 345',
+    'ps: process 6',
+  ]);
+});
 
 test('command-line values of the wrong form are refused with what was wanted', () => {
   assert.equal(parsePositiveInteger('3'), 3);

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import { encodeError } from '../../../core/index.js';
 import { createDoorbell } from '../../../memory/doorbell.js';
 import { ownState, transferables } from '../chain-state.js';
@@ -15,6 +15,7 @@ import type { FromHost, ToHost } from './host-protocol.js';
  * parent are noticed.
  */
 const folder = process.argv[2] as string;
+const parent = Number(process.argv[3]);
 const metricsEveryMs = 200;
 const pool = new ThreadPool(1);
 const never = new AbortController().signal;
@@ -31,6 +32,8 @@ process.once('disconnect', () => {
   rmSync(folder, { recursive: true, force: true });
   process.kill(process.pid, 'SIGKILL');
 });
+
+new Worker(new URL('./parent-watch.js', import.meta.url), { workerData: parent, resourceLimits: { maxOldGenerationSizeMb: 16 } }).unref();
 
 // Ctrl-C goes to the whole process group, and a drain needs its workers: the main process says when it is over.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);

@@ -41,7 +41,7 @@ export class ProcessHost {
 
   /** @param folder of the channels' sockets; the process removes it where its parent is gone */
   constructor(folder: string) {
-    const child = fork(entry, [folder], {
+    const child = fork(entry, [folder, String(process.pid)], {
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       // A debugger listens for one process only.

@@ -27,7 +27,7 @@ describe('defineCluster', () => {
       entryDeadlineMs: 300_000,
       rpcDeadlineMs: 30_000,
       host: '127.0.0.1',
-      isolation: 'thread',
+      isolation: { am: 'thread', worker: 'thread' },
     });
     assert.ok(Object.isFrozen(cluster));
   });
@@ -38,10 +38,27 @@ describe('defineCluster', () => {
     for (const what of [/name/, /worker/, /mode/, /heartBeat/, /finishPolicy/]) assert.match(message, what);
   });
 
-  it('refuses a timeout that is not longer than the interval, and processes', () => {
+  it('refuses a timeout that is not longer than the interval', () => {
     const short = refusal({ name: 'c', roles: { worker: 1 }, heartbeatInterval: 500, heartbeatTimeout: 500 });
     assert.equal(short.code, 'OPTION_INVALID');
     assert.match(short.message, /heartbeatTimeout 500 ms must be longer than heartbeatInterval 500 ms/);
-    assert.equal(refusal({ name: 'c', roles: { worker: 1 }, isolation: 'process' }).code, 'UNSUPPORTED');
+  });
+
+  it('isolates all roles, or those that are named', () => {
+    const roles = { worker: 2, ps: 1 };
+    assert.deepEqual(defineCluster({ name: 'c', roles, isolation: 'process' }).isolation, { am: 'process', worker: 'process', ps: 'process' });
+    const { isolation } = defineCluster({ name: 'c', roles, isolation: { worker: 'process', am: 'thread' } });
+    assert.deepEqual(isolation, { am: 'thread', worker: 'process', ps: 'thread' });
+  });
+
+  it('refuses the isolation of a role that it does not have, and one that there is not', () => {
+    const { code, message } = refusal({ name: 'c', roles: { worker: 2 }, isolation: { worker: 'process', ps: 'process', chief: 'thread' } });
+    assert.equal(code, 'OPTION_INVALID');
+    assert.match(message, /isolation names ps, chief; the roles are am, worker/);
+    for (const isolation of ['container', { worker: 'container' }]) {
+      const wrong = refusal({ name: 'c', roles: { worker: 2 }, isolation });
+      assert.equal(wrong.code, 'OPTION_INVALID');
+      assert.match(wrong.message, /isolation: must be 'thread', 'process', or one of them for each role/);
+    }
   });
 });
