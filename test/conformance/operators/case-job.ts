@@ -1,6 +1,7 @@
 // Not the whole of the connectors: each thread of each job loads this file.
 import { collect } from '../../../src/connectors/collect.js';
 import { t } from '../../../src/memory/schema.js';
+import type { Isolation } from '../../../src/stream/graph.js';
 import type { StreamEnvironment } from '../../../src/stream/environment.js';
 import { defineJob } from '../../../src/stream/job.js';
 import { cases } from './cases.js';
@@ -13,6 +14,7 @@ export interface CaseParams {
   readonly path: 'columns' | 'rows';
   /** Event before which the sources stand still until they are restored. */
   readonly gateAt: number | null;
+  readonly isolation: Isolation;
   readonly events: readonly WireEvent[];
 }
 
@@ -41,6 +43,7 @@ export default defineJob({
     const inputs = Array.from({ length: testCase.inputs ?? 1 }, (_, i) => replay(env, i, options));
     const [first, second = first] = inputs;
     const result = testCase.build(first as (typeof inputs)[number], second as (typeof inputs)[number]);
+    env.scope.builder.amend(result.node, { isolation: given.isolation });
     result.to(collect(resultSink));
     for (const tag of Object.keys(testCase.sides ?? {})) result.sideOutput(tag).to(collect(sideSink(tag)));
   },

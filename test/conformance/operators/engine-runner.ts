@@ -21,6 +21,7 @@ export function engineRunner(engine: Engine): OperatorRunner {
         testCase: caseName(testCase),
         path: options.path,
         gateAt: options.cutAt ?? null,
+        isolation: options.isolation ?? 'thread',
         events: events.map(toWire),
       };
       const params = { given: JSON.stringify(given) };
@@ -38,6 +39,8 @@ export function engineRunner(engine: Engine): OperatorRunner {
           else outputs.accept(report);
         },
       });
+      if (options.isolation === 'process' && !running.status().operators.some(({ pids = [] }) => pids.length === options.parallelism))
+        throw new Error('no operator runs in processes');
       try {
         await withDeadline(ended(running, graph, gates, options), { ms: deadlineMs, what: caseName(testCase) });
       } finally {

@@ -1,3 +1,4 @@
+import type { Isolation } from '../../../src/stream/graph.js';
 import type { Event, OperatorCase } from './operator-case.js';
 
 export interface RunOptions {
@@ -7,6 +8,8 @@ export interface RunOptions {
   /** Before which event a cut is taken and the operators restored at `scaledTo`; undefined: never. */
   readonly cutAt: number | undefined;
   readonly scaledTo: number;
+  /** Where the operator that makes the result runs, on an engine; its neighbours are threads. Default 'thread'. */
+  readonly isolation?: Isolation;
 }
 
 /** Runs a case somewhere; an engine joins the suite with one of these. */

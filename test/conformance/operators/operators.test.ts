@@ -98,3 +98,16 @@ for (const engine of engines) {
     }
   });
 }
+
+/** Operators with state, timers and side outputs, behind sockets. */
+const isolated = new Set(['KeyedStream.process', 'WindowedStream.sideOutputLate', 'DataStream.union']);
+
+describe('operators in processes of their own on the embedded engine', () => {
+  for (const [index, testCase] of cases.filter(({ method }) => isolated.has(method)).entries()) {
+    it(`${caseName(testCase)}: equals plain code with a cut from parallelism 2 to 3`, async () => {
+      const list = longEvents(index, 4);
+      const options = { path: 'columns', parallelism: 2, cutAt: list.length >>> 1, scaledTo: 3, isolation: 'process' } as const;
+      await equalsPlain(engineRunner(createEmbeddedEngine()), testCase, list, options);
+    });
+  }
+});
