@@ -111,7 +111,17 @@ class ChaosRun {
 
   #start(restore = false): void {
     const { mode, isolation, workers, servers, records, checkpointEveryMs } = this.#chaos;
-    const params = { isolation, output: this.#sandbox.path('out'), faults: this.#sandbox.path('faults'), records, rate, workers, servers, mode, model: this.#model };
+    const params = {
+      isolation,
+      output: this.#sandbox.path('out'),
+      faults: this.#sandbox.path('faults'),
+      records,
+      rate,
+      workers,
+      servers,
+      mode,
+      model: this.#model,
+    };
     const set = Object.entries(params).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
     const checkpoints = ['--checkpoint-every', `${checkpointEveryMs} ms`, '--checkpoint-dir', this.#sandbox.path('checkpoints')];
     const job = join(root, 'test/chaos/jobs/counting.ts');
