@@ -5,6 +5,7 @@
  * - one-worker: millrace on the embedded engine with one worker and no parameter server, fed through a ring with ready
  *   feature columns; it makes the tensors and hands out each step's predictions.
  * - cluster: the same with an application manager, two workers and one parameter server.
+ * - processes: the same cluster with every node in a process of its own; baseline: in threads.
  * - demo: the whole graph of examples/flight-delays on the first flights of its data, each flight predicted and later
  *   learned; demo-starved is the share of that time in which its workers waited for input.
  */
@@ -37,10 +38,22 @@ export async function run(log: (line: string) => void): Promise<BenchResult[]> {
   log('two workers and a parameter server against a bare loop ...');
   const cluster = await compare('cluster', 'examples/s', { rounds: 4, baseline, subject: () => trainRate({ workers: 2, parameterServers: 1, batches: 400 }) });
   loop.close();
-  return [one, cluster, ...(await demo(log))];
+  log('the cluster in processes against the same in threads ...');
+  const shape = { workers: 2, parameterServers: 1, batches: 400 };
+  const processes = await compare('processes', 'examples/s', {
+    rounds: 4,
+    baseline: () => trainRate(shape),
+    subject: () => trainRate({ ...shape, isolation: 'process' }),
+  });
+  return [one, cluster, processes, ...(await demo(log))];
 }
 
-async function trainRate(shape: { readonly workers: number; readonly parameterServers: number; readonly batches: number }): Promise<number> {
+async function trainRate(shape: {
+  readonly workers: number;
+  readonly parameterServers: number;
+  readonly batches: number;
+  readonly isolation?: string;
+}): Promise<number> {
   const params = { ...shape, batchSize };
   const measured = await jobRate({ bundle: benchJob('train-job'), params, parallelism: shape.workers, counter, total: shape.batches * batchSize });
   return measured.perSecond;

@@ -112,7 +112,10 @@ function explainExchange({ edge, from, to, columns }: JobEdge, graph: JobGraph, 
     channelCount: edge.exchange.kind === 'forward' ? fromCount : fromCount * toCount,
     columns: columns ?? all,
     dropped: all?.filter((name) => columns !== undefined && !columns.includes(name)) ?? [],
-    copies: exchangeCopies(edge, schema !== undefined, toCount),
+    copies: [
+      ...exchangeCopies(edge, schema !== undefined, toCount),
+      ...([source, target].some(({ isolation }) => isolation === 'process') ? ['through a socket'] : []),
+    ],
   };
 }
 

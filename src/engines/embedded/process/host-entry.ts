@@ -29,8 +29,11 @@ process.on('message', (message: ToHost) => {
 
 // Without the main process a subtask is good for nothing. No exit(): that would wait for a thread in a native call.
 process.once('disconnect', () => {
-  rmSync(folder, { recursive: true, force: true });
-  process.kill(process.pid, 'SIGKILL');
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } finally {
+    process.kill(process.pid, 'SIGKILL');
+  }
 });
 
 new Worker(new URL('./parent-watch.js', import.meta.url), { workerData: parent, resourceLimits: { maxOldGenerationSizeMb: 16 } }).unref();

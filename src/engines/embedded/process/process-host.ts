@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { decodeError, deferred, MillraceError, type Deferred } from '../../../core/index.js';
+import { decodeError, deferred, MillraceError, withDeadline, type Deferred } from '../../../core/index.js';
 import { metricsBlockBytes } from '../metrics-block.js';
 import type { FromSubtask, SubtaskWork, ToSubtask } from '../protocol.js';
 import type { StartedSubtask, SubtaskPort } from '../subtask-host.js';
@@ -10,6 +10,10 @@ import type { FromHost, ToHost } from './host-protocol.js';
 const entry = fileURLToPath(new URL('./host-entry.js', import.meta.url));
 /** How long the last messages of a process that has ended may take to come out of its pipe. */
 const lastWordsMs = 1_000;
+
+function isInspect(flag: string): boolean {
+  return flag.startsWith('--inspect');
+}
 
 class HostPort extends EventEmitter implements SubtaskPort {
   constructor(readonly postMessage: (message: ToSubtask) => void) {
@@ -44,8 +48,8 @@ export class ProcessHost {
     const child = fork(entry, [folder, String(process.pid)], {
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      // A debugger listens for one process only.
-      execArgv: process.execArgv.filter((flag) => !flag.startsWith('--inspect')),
+      // A debugger listens for one process only. Without one nothing is said: fork() leaves out what only the parent is for.
+      ...(process.execArgv.some(isInspect) ? { execArgv: process.execArgv.filter((flag) => !isInspect(flag)) } : {}),
     });
     this.#child = child;
     child.on('message', (message: FromHost) => this.#hear(message));
@@ -89,7 +93,8 @@ export class ProcessHost {
     if (this.#running === undefined) this.#send({ type: 'end' });
     else this.kill();
     const timer = setTimeout(() => this.kill(), limitMs);
-    await this.#gone.promise;
+    // One that the system does not let die is not waited for forever.
+    await withDeadline(this.#gone.promise, { ms: 3 * limitMs, what: `end of process ${this.#child.pid ?? ''}` }).catch(() => undefined);
     clearTimeout(timer);
   }
 

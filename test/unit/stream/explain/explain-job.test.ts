@@ -24,6 +24,22 @@ const job = defineJob({
 });
 const explained = explainJob('flights', planJob(buildGraph(job, {}), { parallelism: 1, keyGroups: 128, overrides: {} }));
 
+test('the explanation says what runs in processes and which exchanges are sockets', () => {
+  const { nodes, edges, problems } = buildGraph(job, {});
+  const isolated = nodes.map((node) => ({ ...node, isolation: node.role === 'ps' ? ('process' as const) : node.isolation }));
+  const inProcess = explainJob('flights', planJob({ nodes: isolated, edges, problems }, { parallelism: 1, keyGroups: 128, overrides: {} }));
+  assert.deepEqual(
+    inProcess.exchanges.map(({ to, copies }) => [to, copies.includes('through a socket')]),
+    [
+      ['means', false],
+      ['console', false],
+      ['ps', true],
+    ],
+  );
+  assert.match(formatExplanation(inProcess), /each subtask in a process of its own/);
+  assert.doesNotMatch(formatExplanation(explained), /process of its own|socket/);
+});
+
 test('the explanation is JSON that names columns, exchanges and copies', () => {
   assert.deepEqual(JSON.parse(JSON.stringify(explained.exchanges)), [
     {

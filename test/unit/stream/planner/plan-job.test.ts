@@ -57,6 +57,25 @@ test('operators of equal parallelism joined by forward edges become one chain', 
   );
 });
 
+test('what runs in a process of its own shares a chain only with its like, and the plan says so', () => {
+  const build = ({ source, env }: BuildContext<Params>): void => {
+    const flights = source(emptySource(flight), { time: 'date' });
+    const isolated = flights.transform(operator({ name: 'a', isolation: 'process' })).transform(operator({ name: 'b', isolation: 'process' }));
+    isolated.transform(operator({ name: 'c' })).to(emptySink());
+    if (env.scope.builder.node(flights.node).isolation !== 'thread') throw new Error('threads are the default');
+  };
+  const graph = plan(build);
+  assert.deepEqual(shape(graph), ['list -> list times x1', 'a -> b x1', 'c -> collect x1', '0 forward 1', '1 forward 2']);
+  const inThreads = plan(({ source }) => {
+    source(emptySource(flight), { time: 'date' })
+      .transform(operator({ name: 'a' }))
+      .transform(operator({ name: 'b' }))
+      .transform(operator({ name: 'c' }))
+      .to(emptySink());
+  });
+  assert.match(formatGraphDifference(graph, inThreads) ?? '', /operator list-times differs|operator a differs/);
+});
+
 test('a forward edge between unequal parallelisms becomes a rebalance, and times stay with their source', () => {
   const graph = plan(
     ({ source }) => {
