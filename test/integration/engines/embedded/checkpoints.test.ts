@@ -25,6 +25,9 @@ const pipeline: Pipeline = {
   commits: true,
 };
 
+/** The same, so slow that no machine reaches its end before it is interrupted. */
+const slow: Pipeline = { ...pipeline, numbers: { ...pipeline.numbers, pauseMs: 25 } };
+
 let dir: string;
 let storage: DirectoryStorage;
 beforeEach(() => {
@@ -48,7 +51,7 @@ async function written(started: Started, cuts: number): Promise<void> {
 }
 
 test('a suspended job goes on from its savepoint with other parallelism: each record once, in one output', async () => {
-  const first = await startPipeline(pipeline, { checkpoints: { everyMs: 20, store: store() } });
+  const first = await startPipeline(slow, { checkpoints: { everyMs: 20, store: store() } });
   await written(first, 3);
   const summary = await first.job.suspend();
   assert.equal(summary.state, 'suspended');
@@ -79,7 +82,7 @@ test('a suspended job goes on from its savepoint with other parallelism: each re
 });
 
 test('a job that vanishes goes on from its last checkpoint; what it had not committed is committed once', async () => {
-  const first = await startPipeline(pipeline, { checkpoints: { everyMs: 20, store: store() } });
+  const first = await startPipeline(slow, { checkpoints: { everyMs: 20, store: store() } });
   await written(first, 3);
   // As kill -9 would: nobody gets to finish anything.
   await first.job.cancel();
@@ -90,7 +93,7 @@ test('a job that vanishes goes on from its last checkpoint; what it had not comm
 
 test('a savepoint elsewhere commits nothing, and a job can start from it', async () => {
   const target = join(dir, 'elsewhere');
-  const first = await startPipeline(pipeline, { checkpoints: { everyMs: undefined, store: store() } });
+  const first = await startPipeline(slow, { checkpoints: { everyMs: undefined, store: store() } });
   await first.until(() => first.values('numbers', 'read').length > 20);
   const info = await first.job.savepoint(target);
   assert.equal(info.kind, 'savepoint');
@@ -112,7 +115,7 @@ test('where the disk is full a checkpoint fails with one clear error, nothing is
         ? Promise.reject(new MillraceError('DISK_FULL', 'write checkpoint /full: no space left; free some or choose another directory'))
         : inner.write(cut),
   };
-  const started = await startPipeline(pipeline, { checkpoints: { everyMs: 20, store: full } });
+  const started = await startPipeline(slow, { checkpoints: { everyMs: 20, store: full } });
   await started.until(() => started.values('sink', 'abort').length === 4);
   assert.deepEqual(started.values('sink', 'complete'), []);
   const { checkpoints } = started.job.status();
@@ -150,7 +153,7 @@ test('a drained job commits on its final checkpoint, and scaling commits on a du
 });
 
 test('a checkpoint that does not fit the graph is refused operator by operator, before anything starts', async () => {
-  const first = await startPipeline(pipeline, { checkpoints: { everyMs: 20, store: store() } });
+  const first = await startPipeline(slow, { checkpoints: { everyMs: 20, store: store() } });
   await written(first, 1);
   await first.job.suspend();
   const from = await latest();
