@@ -53,10 +53,13 @@ test('before the first cut a job restarts from the beginning', async () => {
 
 test('a job restarts after scaling as it was scaled, from the cut of the scaling', async () => {
   const started = await startPipeline(
-    failing([
-      { at: count + 1, how: 'throw' },
-      { at: 6_000, how: 'throw' },
-    ]),
+    failing(
+      [
+        { at: count + 1, how: 'throw' },
+        { at: 6_000, how: 'throw' },
+      ],
+      { numbers: { count, splits: 6, batchRows: 50, keys, pauseMs: 5, watermarks: true } },
+    ),
     { restart: soon },
   );
   await started.until(() => started.values('numbers', 'read').length > 20);
