@@ -1,4 +1,4 @@
-/** The job of bench/checkpoint.ts with the large model: a variable of 64 MiB that every step changes, a step a second, so that no backlog lies before a barrier. */
+/** The job of bench/checkpoint.ts with the large model: a variable of 64 MiB that every step changes, a step every two seconds, so that no backlog lies before a barrier. */
 import { discard, fromLoss, generator, numeric, sgd, t } from '../src/index.js';
 import { defineJob } from '../src/stream/index.js';
 
@@ -19,7 +19,7 @@ export default defineJob({
   name: 'bench-large-model',
   params: { records: t.int32() },
   build({ params, source }) {
-    const rows = source(generator({ schema: { x: t.float32(), y: t.float32() }, count: params.records, rowsPerSecond: 8, make: (n) => ({ x: n, y: n % 2 }) }));
+    const rows = source(generator({ schema: { x: t.float32(), y: t.float32() }, count: params.records, rowsPerSecond: 4, make: (n) => ({ x: n, y: n % 2 }) }));
     rows.train(large, { workers: 1, parameterServers: 1, batchSize: 8, mode: 'asp', publishEverySteps: 1_000_000 }).predictions.to(discard());
   },
 });
