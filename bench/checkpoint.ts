@@ -3,8 +3,8 @@
  *
  * - demo: the whole graph of examples/flight-delays on the first flights of its data with a durable checkpoint every second;
  *   baseline is the same without. Writing goes to the temporary directory.
- * - large-model-stop: a model of 64 MiB, a step every two seconds, a checkpoint every second: how long a barrier held the
- *   worker, an outstanding push included; without the first, which waits for the first step.
+ * - large-model-stop: a model of 64 MiB, a step every two seconds, a checkpoint every second: what a cut cost the worker beyond
+ *   its step: from the acknowledgement of its push until it went on; without the first cut, in which everything warms up.
  * - large-model-write: how long such a checkpoint takes, beside the training.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -65,7 +65,7 @@ async function largeModel(dir: string, log: (line: string) => void): Promise<Ben
     const of = (name: string, role?: string): number =>
       1000 * Math.max(0, ...samples.filter((sample) => sample.name === name && sample.labels['role'] === role).map(({ value }) => value));
     if (number === 1) return;
-    stopsMs.push(of('millrace_barrier_seconds', 'worker'));
+    stopsMs.push(of('millrace_mark_seconds', 'worker'));
     writesMs.push(of('millrace_checkpoint_write_seconds'));
   };
   await jobRate({

@@ -28,6 +28,7 @@ export class NodeRunner {
   readonly #name: string;
   readonly #restored: NodeState;
   readonly #finishing = new AbortController();
+  readonly #markSeconds;
   #membership: Membership | undefined;
   #parameters: ParameterClient | undefined;
   #localShard: LocalShard | undefined;
@@ -44,6 +45,10 @@ export class NodeRunner {
     this.#host = host;
     this.#options = options;
     this.#name = nodeName(host);
+    this.#markSeconds = host.metrics.gauge(
+      'mark_seconds',
+      'What the newest cut cost the node: from its last acknowledged push until every shard had heard of the barrier.',
+    );
     this.#restored = decodeNodeState(restored);
   }
 
@@ -82,7 +87,12 @@ export class NodeRunner {
   /** Before the barrier is passed on: everything pushed is applied, and the shards know. */
   async prepareSnapshot(cut: number): Promise<void> {
     await this.#beforeBarrier();
-    if (!this.#hasLeft) await this.#parameters?.mark(cut);
+    if (this.#hasLeft || this.#parameters === undefined) return;
+    // The outstanding push would be waited for without a cut, too.
+    await this.#parameters.drain();
+    const startedMs = performance.now();
+    await this.#parameters.mark(cut);
+    this.#markSeconds.set((performance.now() - startedMs) / 1000);
   }
 
   freeze(cut: number): Iterable<Uint8Array> {
