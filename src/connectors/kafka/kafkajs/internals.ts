@@ -5,7 +5,7 @@ import type { WireRequest } from '../wire/requests.js';
 /**
  * The parts of kafkajs 2.2.4 that we stand on: connections, SASL, TLS, metadata, and the requests that are not on the way
  * of records. Its consumer has no assign() and its producer does not survive a lost broker, so both are ours.
- * docs/decisions/0007-kafka.md says more. The version is pinned: these are inner modules.
+ * docs/decisions/0009-kafka.md says more. The version is pinned: these are inner modules.
  */
 export interface Cluster {
   connect(): Promise<void>;
