@@ -44,6 +44,8 @@ export class OperatorDriver {
   readonly #recordsIn;
   readonly #batchesIn;
   readonly #barrierSeconds;
+  #isOpen = false;
+  #mustDrain = false;
   #busy = false;
   #halted = false;
 
@@ -72,6 +74,8 @@ export class OperatorDriver {
 
   async open(context: SubtaskContext, restored: readonly StateChunk[]): Promise<void> {
     await this.#subtask.open(context, restored);
+    this.#isOpen = true;
+    if (this.#mustDrain) this.#subtask.drain?.();
   }
 
   receive(item: Item): void {
@@ -94,7 +98,9 @@ export class OperatorDriver {
   /** Asks a source to end soon; comes between or during reads. @returns false where it cannot */
   drain(): boolean {
     if (this.#subtask.drain === undefined) return false;
-    this.#subtask.drain();
+    // A job may be stopped while some of its sources still open.
+    if (this.#isOpen) this.#subtask.drain();
+    else this.#mustDrain = true;
     return true;
   }
 
