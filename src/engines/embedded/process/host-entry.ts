@@ -30,7 +30,8 @@ process.on('message', (message: ToHost) => {
 // Without the main process a subtask is good for nothing. No exit(): that would wait for a thread in a native call.
 process.once('disconnect', () => {
   try {
-    rmSync(folder, { recursive: true, force: true });
+    // Its neighbours do the same at the same time.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
   } finally {
     process.kill(process.pid, 'SIGKILL');
   }

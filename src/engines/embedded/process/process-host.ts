@@ -40,7 +40,9 @@ interface Running {
 export class ProcessHost {
   readonly #child: ChildProcess;
   readonly #gone = deferred();
-  #isGone = false;
+  isGone = false;
+  /** It has been killed, though its exit may not have been seen yet. */
+  #isKilled = false;
   #running: Running | undefined;
 
   /** @param folder of the channels' sockets; the process removes it where its parent is gone */
@@ -72,7 +74,7 @@ export class ProcessHost {
 
   /** True where the next subtask can run here. */
   get isIdle(): boolean {
-    return this.#running === undefined && !this.#isGone;
+    return this.#running === undefined && !this.#isKilled && !this.isGone;
   }
 
   run(work: SubtaskWork, { name, role }: { readonly name: string; readonly role: string | undefined }): StartedSubtask {
@@ -85,6 +87,7 @@ export class ProcessHost {
   }
 
   kill(): void {
+    this.#isKilled = true;
     this.#child.kill('SIGKILL');
   }
 
@@ -121,8 +124,8 @@ export class ProcessHost {
   }
 
   #end(how: string, details: Readonly<Record<string, unknown>>): void {
-    if (this.#isGone) return;
-    this.#isGone = true;
+    if (this.isGone) return;
+    this.isGone = true;
     const running = this.#running;
     const { pid } = this.#child;
     if (running !== undefined) {

@@ -26,6 +26,7 @@ export class ProcessPool {
   }
 
   run(work: SubtaskWork, about: { readonly name: string; readonly role: string | undefined }): StartedSubtask {
+    for (const gone of this.#hosts) if (gone.isGone) this.#hosts.delete(gone);
     let host = [...this.#hosts].find(({ isIdle }) => isIdle);
     if (host === undefined) {
       host = new ProcessHost(this.folder);

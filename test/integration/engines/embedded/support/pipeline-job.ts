@@ -1,6 +1,6 @@
 import { t } from '../../../../../src/memory/schema.js';
 import { defineJob } from '../../../../../src/stream/job.js';
-import type { Exchange } from '../../../../../src/stream/graph.js';
+import type { Exchange, Isolation } from '../../../../../src/stream/graph.js';
 import type { Subtask, SubtaskContext } from '../../../../../src/stream/subtask.js';
 import { Committing, CountByKey, Numbers, Pass, Reporter, type FailEvery, type NumbersOptions, type Row, type Tweak } from './subtasks.js';
 
@@ -19,6 +19,10 @@ export interface Pipeline {
   readonly sinkPauseMs?: number;
   /** Commits rows with complete cuts instead of reporting them at once. */
   readonly commits?: boolean;
+  /** Operators that run in processes of their own. */
+  readonly isolated?: readonly ('numbers' | 'middle' | 'sink')[];
+  /** Bytes by which each chunk of the counts is larger than it need be. */
+  readonly paddingBytes?: number;
   /** Uid of the middle operator. */
   readonly middleUid?: string;
 }
@@ -53,10 +57,12 @@ export default defineJob({
   build: ({ params, env }) => {
     const p = JSON.parse(params.pipeline) as Pipeline;
     const { middle = 'pass' } = p;
+    const isolationOf = (name: 'numbers' | 'middle' | 'sink'): Isolation => (p.isolated?.includes(name) === true ? 'process' : 'thread');
     env
       .add<Row>({
         kind: 'source',
         name: 'numbers',
+        isolation: isolationOf('numbers'),
         parallelism: p.sourceParallelism,
         schema: undefined,
         boundedness: 'bounded',
@@ -66,11 +72,12 @@ export default defineJob({
         {
           kind: middle === 'count' ? 'count' : 'map',
           name: 'middle',
+          isolation: isolationOf('middle'),
           uid: p.middleUid,
           parallelism: p.middleParallelism,
           schema: undefined,
           startsChain: p.startsChain,
-          create: () => createMiddle(middle, p.failEvery),
+          create: () => createMiddle(middle, p),
         },
         exchanges[p.exchange ?? 'forward'],
       )
@@ -78,6 +85,7 @@ export default defineJob({
         {
           kind: 'sink',
           name: 'sink',
+          isolation: isolationOf('sink'),
           parallelism: p.sinkParallelism,
           schema: undefined,
           create: () => (p.commits === true ? new Committing() : new Reporter(p.sinkPauseMs)),
@@ -87,10 +95,10 @@ export default defineJob({
   },
 });
 
-function createMiddle(middle: NonNullable<Pipeline['middle']>, failEvery: FailEvery | undefined): Subtask {
+function createMiddle(middle: NonNullable<Pipeline['middle']>, { failEvery, paddingBytes }: Pipeline): Subtask {
   switch (middle) {
     case 'count':
-      return new CountByKey(failEvery);
+      return new CountByKey(failEvery, paddingBytes);
     case 'failsToOpen':
       return { open: () => Promise.reject(new Error('cannot open')), process: () => undefined };
     case 'pass':

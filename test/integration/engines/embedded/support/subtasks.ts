@@ -82,7 +82,7 @@ export class Numbers implements SourceSubtask {
 }
 
 /** How an attempt ends early: the first one as the first entry says, and so on; at a record of at least `at`, and not before a cut of its own. */
-export type FailEvery = readonly { readonly at: number; readonly how: 'throw' | 'exit' | 'spin'; readonly afterCut?: boolean }[];
+export type FailEvery = readonly { readonly at: number; readonly how: 'throw' | 'exit' | 'kill' | 'spin'; readonly afterCut?: boolean }[];
 
 /** With 'spin' the last subtask hangs this many records before the first one throws. */
 const spinsBefore = 500;
@@ -94,7 +94,10 @@ export class CountByKey implements Subtask {
 
   #hasCut = false;
 
-  constructor(private readonly failEvery: FailEvery = []) {}
+  constructor(
+    private readonly failEvery: FailEvery = [],
+    private readonly paddingBytes = 0,
+  ) {}
 
   complete(): void {
     this.#hasCut = true;
@@ -102,7 +105,11 @@ export class CountByKey implements Subtask {
 
   open(context: SubtaskContext, restored: readonly StateChunk[]): void {
     this.#context = context;
-    for (const part of restored) for (const [key, count] of valueOf<[string, number][]>(part)) this.#counts.set(key, count);
+    for (const part of restored) {
+      const { entries, padding } = valueOf<{ entries: [string, number][]; padding: string }>(part);
+      if (padding.length !== this.paddingBytes || /[^x]/.test(padding)) throw new Error('the padding is damaged');
+      for (const [key, count] of entries) this.#counts.set(key, count);
+    }
   }
 
   process(batch: RecordBatch): void {
@@ -113,6 +120,7 @@ export class CountByKey implements Subtask {
     const isDue = end?.afterCut !== true || this.#hasCut;
     if (end !== undefined && isDue && rows.some(({ n }) => n >= end.at - (spins ? spinsBefore : 0))) {
       if (end.how === 'exit') process.exit(3);
+      if (end.how === 'kill') process.kill(process.pid, 'SIGKILL');
       if (spins) for (;;);
       throw new Error(`attempt ${this.#context.attempt} ends at ${end.at}`);
     }
@@ -132,7 +140,8 @@ export class CountByKey implements Subtask {
       const group = keyGroupOf(key, this.#context.keyGroups.total);
       groups.set(group, [...(groups.get(group) ?? []), [key, count]]);
     }
-    return { parts: () => [...groups].map(([group, entries]) => chunk(group, entries)) };
+    const padding = 'x'.repeat(this.paddingBytes);
+    return { parts: () => [...groups].map(([group, entries]) => chunk(group, { entries, padding })) };
   }
 }
 
