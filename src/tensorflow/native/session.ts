@@ -44,8 +44,9 @@ const abandoned = new FinalizationRegistry<SessionReference>((reference) => {
  * place where the graph provably keeps nothing of them, so leave them unchanged until the call ends; all others are
  * copied before `run` returns its promise. Results are fresh arrays of the caller's.
  *
- * A call runs its operations one after the other on one thread (many use several inside), which costs the least; option
- * threads.interOp gives the session a pool that runs independent ones at once.
+ * A call runs its operations one after the other on one thread (many use several inside), which costs the least. Calls that
+ * change something, such as training steps, on large feeds have the process's pool run independent operations at once, unless
+ * several threads share the session; option threads.interOp gives it a pool of its own for all its calls.
  *
  * Calls may overlap, also from several threads; the graph's own rules say what that means for its variables. TensorFlow
  * cannot be interrupted: terminating a thread waits for its calls, and a thread that ends without {@link close} leaves
@@ -57,6 +58,8 @@ export class NativeSession {
   /** Of its own, for operations. */
   readonly #hasPool: boolean;
   readonly #prepared = new Map<string, PreparedRun>();
+  /** Other threads run it, too: they are the parallelism. */
+  #isShared = false;
   #inFlight = 0;
   #closing: Deferred<void> | undefined;
 
@@ -118,12 +121,15 @@ export class NativeSession {
   /** A session on what {@link share} of another thread has sent. It copies all feeds. */
   static attach(handle: SessionHandle): NativeSession {
     const reference = handle.registered ? registeredReference(handle) : countedReference(handle);
-    return new NativeSession(reference, FeedSafety.unknown(), 'shared session');
+    const session = new NativeSession(reference, FeedSafety.unknown(), 'shared session');
+    session.#isShared = true;
+    return session;
   }
 
   /** A reference for another thread of this process: send it with postMessage and {@link attach} it there, once. */
   share(): SessionHandle {
     this.#checkOpen();
+    this.#isShared = true;
     return this.#reference.addReference();
   }
 
@@ -205,7 +211,7 @@ export class NativeSession {
         const call = this.#begin(plan, feeds);
         try {
           withStatus(cApi(), this.origin, (status) => {
-            cApi().run(...call.arguments(status, this.#buffers()));
+            cApi().run(...call.arguments(status, this.#buffers(plan, feeds)));
           });
           return call.results();
         } finally {
@@ -229,7 +235,7 @@ export class NativeSession {
     try {
       await limitCalls(() =>
         withStatusAsync(cApi(), this.origin, (status, done) => {
-          cApi().run.async(...call.arguments(status, trace ?? this.#buffers()), done);
+          cApi().run.async(...call.arguments(status, trace ?? this.#buffers(plan, feeds)), done);
         }),
       );
       return call.results();
@@ -238,8 +244,9 @@ export class NativeSession {
     }
   }
 
-  #buffers(): RunBuffers {
-    return this.#hasPool ? {} : { options: onCallingThread() };
+  #buffers({ targets }: RunPlan, feeds: readonly TensorValue[]): RunBuffers {
+    const usesPool = this.#hasPool || (!this.#isShared && targets.length > 0 && isLarge(feeds));
+    return usesPool ? {} : { options: onCallingThread() };
   }
 
   #begin(plan: RunPlan, feeds: readonly TensorValue[]): SessionCall {
@@ -257,3 +264,12 @@ export class NativeSession {
 }
 
 const maxPrepared = 64;
+
+/** From here on the operations of a step take longer than handing them to another thread. */
+const largeElements = 12_000;
+
+function isLarge(feeds: readonly TensorValue[]): boolean {
+  let elements = 0;
+  for (const { data } of feeds) elements += data.length;
+  return elements >= largeElements;
+}
