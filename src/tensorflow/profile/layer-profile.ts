@@ -14,7 +14,10 @@ export interface LayerTime {
 
 const gradientScope = 'gradients/';
 
-/** Nodes by the scope of their names, `layer/op` or `gradients/layer/op`; the layer that took longest first. */
+/**
+ * Nodes by the scope of their names, `layer/op` or `gradients/layer/op`; the layer that took longest first. Operations that
+ * TensorFlow fuses, such as a product, its bias and its activation, count for the layer of the last one.
+ */
 export function layerProfile(runs: readonly (readonly NodeTime[])[]): LayerTime[] {
   const sums = new Map<string, { ops: number; micros: number }>();
   let total = 0;
