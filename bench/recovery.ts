@@ -103,9 +103,13 @@ async function processes(dir: string, log: (line: string) => void): Promise<numb
       const before = size();
       const startedMs = performance.now();
       child = start(dir, true);
-      // The file is cut off at the checkpoint when it is opened again; what grows from there is new.
+      // The file is cut off at the checkpoint when it is opened again, if it had grown since; what grows from there is new.
       let least = before;
-      await until(() => (least = Math.min(least, size())) < before && size() > least, 'predictions of the next run');
+      await until(() => {
+        const now = size();
+        least = Math.min(least, now);
+        return now > before || (least < before && now > least);
+      }, 'predictions of the next run');
       times.push(performance.now() - startedMs);
     }
     log(`job: ${times.map((ms) => ms.toFixed(0)).join(', ')} ms`);
