@@ -1,7 +1,9 @@
-import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fromSystemError, MillraceError } from '../core/errors.js';
+import { pathExists, syncPath } from '../core/files.js';
+import { isAlive } from '../core/is-alive.js';
 import type { CheckpointStorage, FolderDraft, StoredFile } from './storage.js';
 
 const draftPrefix = '.writing-';
@@ -36,7 +38,8 @@ export class DirectoryStorage implements CheckpointStorage {
     try {
       await mkdir(this.location, { recursive: true });
       await this.#sweep();
-      if (await exists(target)) throw new MillraceError('IO_FAILED', `checkpoint ${target}: there is one of this name; another run writes to this directory`);
+      if (await pathExists(target))
+        throw new MillraceError('IO_FAILED', `checkpoint ${target}: there is one of this name; another run writes to this directory`);
       await rm(draft, { recursive: true, force: true });
       await mkdir(draft);
     } catch (thrown) {
@@ -111,10 +114,10 @@ class DirectoryDraft implements FolderDraft {
 
   async commit(): Promise<void> {
     try {
-      await syncDirectory(this.draft);
+      await syncPath(this.draft);
       await rename(this.draft, this.target);
       this.#isCommitted = true;
-      await syncDirectory(dirname(this.target));
+      await syncPath(dirname(this.target));
     } catch (thrown) {
       throw fromSystemError(thrown, 'complete checkpoint', this.target);
     }
@@ -171,32 +174,7 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.byteLength;) done += (await handle.write(bytes, done, bytes.byteLength - done)).bytesWritten;
 }
 
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
-}
-
 function orEmpty(thrown: NodeJS.ErrnoException): never[] {
   if (thrown.code === 'ENOENT') return [];
   throw fromSystemError(thrown, 'checkpoints');
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

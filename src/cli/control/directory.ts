@@ -1,6 +1,7 @@
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MillraceError } from '../../core/index.js';
+import { isAlive } from '../../core/is-alive.js';
 
 /** What a running job leaves in the runtime directory, so that other commands find it. */
 export interface JobEntry {
@@ -101,14 +102,5 @@ function readEntry(path: string): JobEntry | undefined {
   } catch {
     // Gone or half-made between listing and reading.
     return undefined;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -1,6 +1,7 @@
 import { mkdir, open, rename, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fromSystemError, MillraceError } from '../../core/errors.js';
+import { pathExists, syncPath } from '../../core/files.js';
 import { unfinishedSuffix } from './paths.js';
 
 /**
@@ -31,7 +32,7 @@ export class PartFile {
     try {
       await mkdir(dirname(path), { recursive: true });
       const handle = await open(path + unfinishedSuffix, 'w');
-      await syncFolder(dirname(path));
+      await syncPath(dirname(path));
       return new PartFile(path, handle, 0);
     } catch (thrown) {
       throw fromSystemError(thrown, 'create', path + unfinishedSuffix);
@@ -46,7 +47,7 @@ export class PartFile {
   static async resume(path: string, bytes: number): Promise<PartFile> {
     const unfinished = path + unfinishedSuffix;
     try {
-      if (!(await exists(unfinished)) && (await exists(path))) await rename(path, unfinished);
+      if (!(await pathExists(unfinished)) && (await pathExists(path))) await rename(path, unfinished);
       const { size } = await stat(unfinished);
       if (size < bytes)
         throw new MillraceError('STATE_INVALID', `${unfinished}: has ${size} bytes, the cut has ${bytes}; it was changed by somebody else`, {
@@ -125,26 +126,9 @@ export class PartFile {
 export async function publish(path: string): Promise<void> {
   try {
     await rename(path + unfinishedSuffix, path);
-    await syncFolder(dirname(path));
+    await syncPath(dirname(path));
   } catch (thrown) {
     const done = (thrown as NodeJS.ErrnoException).code === 'ENOENT' && (await stat(path).catch(() => undefined)) !== undefined;
     if (!done) throw fromSystemError(thrown, 'rename', path + unfinishedSuffix);
   }
-}
-
-/** Names in it survive a loss of power from here on. */
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fromSystemError, MillraceError } from '../../core/index.js';
+import { syncPath } from '../../core/files.js';
 
 export interface FolderKind {
   /** For messages: "SavedModel". */
@@ -26,7 +27,7 @@ export async function replaceFolder(dir: string, kind: FolderKind, write: (folde
     await syncAll(unfinished);
     if (there === 'same kind') await swap(unfinished, target);
     else await rename(unfinished, target);
-    await sync(dirname(target));
+    await syncPath(dirname(target));
   } catch (thrown) {
     await rm(unfinished, { recursive: true, force: true });
     throw fromSystemError(thrown, kind.what, dir);
@@ -66,17 +67,7 @@ async function swap(finished: string, target: string): Promise<void> {
 async function syncAll(folder: string): Promise<void> {
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    await (entry.isDirectory() ? syncAll(path) : sync(path));
+    await (entry.isDirectory() ? syncAll(path) : syncPath(path));
   }
-  await sync(folder);
-}
-
-/** Returns when the file, or a folder's list of names, is on the disk. */
-async function sync(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await syncPath(folder);
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isAlive } from '../../core/is-alive.js';
 import { fileFailed, setupFailed } from './run-command.js';
 
 const pollMs = 200;
@@ -40,7 +41,7 @@ async function tryLock(path: string, mine: string): Promise<boolean> {
     if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw fileFailed(`lock ${path}`, thrown);
   }
   const theirs = await readFile(path, 'utf8').catch(() => '');
-  if (theirs !== '' && !isAlive(theirs)) await removeStale(path, theirs);
+  if (theirs !== '' && !holderLives(theirs)) await removeStale(path, theirs);
   return false;
 }
 
@@ -57,13 +58,10 @@ async function removeStale(path: string, theirs: string): Promise<void> {
   }
 }
 
-function isAlive(lock: string): boolean {
+function holderLives(lock: string): boolean {
   try {
-    const { pid } = JSON.parse(lock) as { pid: number };
-    process.kill(pid, 0);
-    return true;
-  } catch (thrown) {
-    // EPERM: it lives, and is somebody else's.
-    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
+    return isAlive((JSON.parse(lock) as { readonly pid: number }).pid);
+  } catch {
+    return false;
   }
 }
