@@ -1,48 +1,12 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import type { MillraceError } from '../../../src/core/index.js';
-import { Collector } from '../../../src/connectors/index.js';
-import { createEmbeddedEngine, loadJob } from '../../../src/engines/embedded/index.js';
-import type { TrainingMetrics } from '../../../src/ml-framework/index.js';
 import type { RunningJob } from '../../../src/stream/engine.js';
-import { buildGraph } from '../../../src/stream/job.js';
+import { assertOnce, startTraining, type StartedTraining as Started } from './support/start-training.js';
 
-interface Prediction {
-  readonly n: number;
-  readonly label: boolean;
-  readonly probability: number;
-}
-
-interface Started {
-  readonly job: RunningJob;
-  readonly predictions: Collector<Prediction>;
-  readonly metrics: Collector<TrainingMetrics>;
-}
-
-async function start(given: Record<string, unknown>): Promise<Started> {
-  const path = fileURLToPath(new URL('./support/train-job.js', import.meta.url));
-  const definition = await loadJob({ path });
-  const predictions = new Collector<Prediction>('predictions');
-  const metrics = new Collector<TrainingMetrics>('metrics');
-  const params = { workers: 2, servers: 2, mode: 'bsp', isolation: 'process', ...given };
-  const job = await createEmbeddedEngine().submit({
-    id: 'process-test',
-    name: 'train',
-    graph: buildGraph(definition, params),
-    bundle: { path, hash: 'test' },
-    params,
-    parallelism: 1,
-    keyGroups: 128,
-    overrides: {},
-    log: () => undefined,
-    onReport: (report) => {
-      predictions.accept(report);
-      metrics.accept(report);
-    },
-  });
-  return { job, predictions, metrics };
+function start(given: Record<string, unknown>): Promise<Started> {
+  return startTraining({ workers: 2, servers: 2, mode: 'bsp', isolation: 'process', ...given });
 }
 
 function pidsOf(job: RunningJob, role: string): readonly number[] {
@@ -65,17 +29,6 @@ async function progress({ job, predictions }: Started, rows: number): Promise<vo
   const enough = predictions.rows.length + rows;
   while (predictions.rows.length < enough && job.state !== 'finished' && job.state !== 'failed')
     await Promise.race([job.finished, new Promise((resolve) => setTimeout(resolve, 20))]);
-}
-
-function assertOnce({ predictions, metrics }: Started, records: number): void {
-  assert.deepEqual(
-    predictions.rows.map(({ n }) => n).sort((a, b) => a - b),
-    Array.from({ length: records }, (_, n) => n),
-  );
-  assert.equal(
-    metrics.rows.reduce((sum, { examples }) => sum + examples, 0),
-    records,
-  );
 }
 
 describe('train in processes', () => {

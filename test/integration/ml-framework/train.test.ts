@@ -1,65 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Collector } from '../../../src/connectors/index.js';
-import { createEmbeddedEngine, loadJob } from '../../../src/engines/embedded/index.js';
-import type { LogRecord, MillraceError } from '../../../src/core/index.js';
-import type { TrainingMetrics } from '../../../src/ml-framework/index.js';
-import type { RunningJob } from '../../../src/stream/engine.js';
-import type { DeadLetter } from '../../../src/stream/connector.js';
-import { buildGraph } from '../../../src/stream/job.js';
-import { fileURLToPath } from 'node:url';
-
-interface Prediction {
-  readonly n: number;
-  readonly label: boolean;
-  readonly probability: number;
-}
-
-interface Started {
-  readonly job: RunningJob;
-  readonly predictions: Collector<Prediction>;
-  readonly metrics: Collector<TrainingMetrics>;
-  readonly deadLetters: Collector<DeadLetter>;
-  readonly logs: readonly LogRecord[];
-}
-
-async function start(params: Record<string, unknown>): Promise<Started> {
-  const path = fileURLToPath(new URL('./support/train-job.js', import.meta.url));
-  const definition = await loadJob({ path });
-  const predictions = new Collector<Prediction>('predictions');
-  const metrics = new Collector<TrainingMetrics>('metrics');
-  const deadLetters = new Collector<DeadLetter>('deadLetters');
-  const logs: LogRecord[] = [];
-  const job = await createEmbeddedEngine().submit({
-    id: 'train-test',
-    name: 'train',
-    graph: buildGraph(definition, params),
-    bundle: { path, hash: 'test' },
-    params,
-    parallelism: 1,
-    keyGroups: 128,
-    overrides: {},
-    log: (record) => void logs.push(record),
-    onReport: (report) => {
-      predictions.accept(report);
-      metrics.accept(report);
-      deadLetters.accept(report);
-    },
-  });
-  return { job, predictions, metrics, deadLetters, logs };
-}
-
-/** Every record was predicted, and learned, once. */
-function assertOnce({ predictions, metrics }: Started, records: number): void {
-  assert.deepEqual(
-    predictions.rows.map(({ n }) => n).sort((a, b) => a - b),
-    Array.from({ length: records }, (_, n) => n),
-  );
-  assert.equal(
-    metrics.rows.reduce((sum, { examples }) => sum + examples, 0),
-    records,
-  );
-}
+import type { MillraceError } from '../../../src/core/index.js';
+import { assertOnce, startTraining as start, type Prediction, type StartedTraining as Started } from './support/start-training.js';
 
 /** The model has learned something over the second half. */
 function assertLearned({ predictions }: Started): void {
