@@ -14,9 +14,9 @@ import {
   RebalanceExchange,
   type ExchangeWriter,
   type Partitioner,
-} from './exchange-writer.js';
-import type { GateChannel } from './input-gate.js';
-import { Lane } from './lane.js';
+} from '../runtime/exchange-writer.js';
+import type { GateChannel } from '../runtime/input-gate.js';
+import { Lane } from '../runtime/lane.js';
 import type { InputChannel, OutputEdge, SubtaskTask } from './protocol.js';
 
 /** The reading end of one channel. */

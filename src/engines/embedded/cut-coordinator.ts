@@ -1,5 +1,5 @@
 import { decodeError, MillraceError, systemClock, type CancelTimer, type EncodedError } from '../../core/index.js';
-import type { ChainState } from './protocol.js';
+import type { ChainState } from '../runtime/protocol.js';
 import type { CutState } from '../../stream/checkpoint.js';
 import { mergeStates } from './restore.js';
 import type { SubtaskHandle } from './subtask-handle.js';

@@ -5,9 +5,10 @@ import { createRing, releasedCell, unitBytes, writtenCell, type RingMemory } fro
 import type { MetricSample } from '../../core/metrics.js';
 import type { Isolation } from '../../stream/graph.js';
 import type { JobEdge, JobGraph, JobVertex } from '../../stream/job-graph.js';
-import { ownState } from './chain-state.js';
-import type { ChainState, ChannelPlace, FromSubtask, InputChannel, JobTask, OutputEdge, SubtaskWork } from './protocol.js';
-import { RendezvousBoard } from './rendezvous.js';
+import { ownState } from '../runtime/chain-state.js';
+import type { ChainState, FromSubtask } from '../runtime/protocol.js';
+import type { ChannelPlace, InputChannel, JobTask, OutputEdge, SubtaskWork } from './protocol.js';
+import { RendezvousBoard } from '../runtime/rendezvous.js';
 import type { CutState } from '../../stream/checkpoint.js';
 import { dealState } from './restore.js';
 import { SubtaskHandle, subtaskName } from './subtask-handle.js';

@@ -1,4 +1,4 @@
-export { bundleJob } from './bundle.js';
+export { bundleJob } from '../runtime/bundle.js';
 export { createEmbeddedEngine } from './engine.js';
-export { loadJob } from './load-job.js';
+export { loadJob } from '../runtime/load-job.js';
 export { resolveEmbeddedEngineOptions, type EmbeddedEngineOptions, type ResolvedEmbeddedEngineOptions } from './options.js';

@@ -3,7 +3,7 @@ import { operatorFacts, type JobCut, type CutState, type OperatorFacts } from '.
 import type { JobGraph, JobVertex } from '../../stream/job-graph.js';
 import { subtaskOfKeyGroup } from '../../stream/state/key-groups.js';
 import type { StateChunk } from '../../stream/subtask.js';
-import type { ChainState } from './protocol.js';
+import type { ChainState } from '../runtime/protocol.js';
 
 export function mergeStates(states: readonly ChainState[]): CutState {
   const merged = new Map<string, StateChunk[]>();

@@ -1,20 +1,21 @@
 import { MillraceError, systemClock } from '../../core/index.js';
 import { attachDoorbell } from '../../memory/doorbell.js';
 import type { JobGraph, JobVertex } from '../../stream/job-graph.js';
-import { Chain } from './chain.js';
+import { Chain } from '../runtime/chain.js';
 import { ChannelEnds } from './channel-ends.js';
 import { createExchange, createGateChannel } from './channels.js';
-import type { ExchangeWriter } from './exchange-writer.js';
-import { InputGate } from './input-gate.js';
-import { LoopClock } from './loop-clock.js';
-import { MetricsBlock } from './metrics-block.js';
-import { OperatorDriver } from './operator-driver.js';
-import { operatorError } from './operator-error.js';
-import { OperatorOutputs, type Route } from './operator-output.js';
-import type { FromSubtask, SubtaskTask } from './protocol.js';
-import { RendezvousClient } from './rendezvous.js';
-import { operatorLabels, subtaskContext } from './subtask-context.js';
-import { SubtaskRunner } from './subtask-runner.js';
+import type { ExchangeWriter } from '../runtime/exchange-writer.js';
+import { InputGate } from '../runtime/input-gate.js';
+import { LoopClock } from '../runtime/loop-clock.js';
+import { MetricsBlock } from '../runtime/metrics-block.js';
+import { OperatorDriver } from '../runtime/operator-driver.js';
+import { operatorError } from '../runtime/operator-error.js';
+import { OperatorOutputs, type Route } from '../runtime/operator-output.js';
+import type { FromSubtask } from '../runtime/protocol.js';
+import type { SubtaskTask } from './protocol.js';
+import { RendezvousClient } from '../runtime/rendezvous.js';
+import { operatorLabels, subtaskContext } from '../runtime/subtask-context.js';
+import { SubtaskRunner } from '../runtime/subtask-runner.js';
 
 /** Puts one subtask together: its operators, routes between them, channels in and out, and the loop. */
 export function startSubtask(

@@ -1,8 +1,8 @@
 import { deferred } from '../../core/lifecycle.js';
 import type { MetricSample } from '../../core/metrics.js';
 import type { JobVertex } from '../../stream/job-graph.js';
-import { readMetric } from './metrics-block.js';
-import type { ChainState, FromSubtask, MetricEntry, ToSubtask } from './protocol.js';
+import { readMetric } from '../runtime/metrics-block.js';
+import type { ChainState, FromSubtask, MetricEntry, ToSubtask } from '../runtime/protocol.js';
 import type { StartedSubtask } from './subtask-host.js';
 
 /** The main thread's side of one subtask. */

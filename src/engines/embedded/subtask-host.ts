@@ -1,10 +1,11 @@
 import { MessageChannel } from 'node:worker_threads';
 import type { DoorbellMemory } from '../../memory/doorbell.js';
 import type { Isolation } from '../../stream/graph.js';
-import { transferables } from './chain-state.js';
-import { metricsBlockBytes } from './metrics-block.js';
+import { transferables } from '../runtime/chain-state.js';
+import { metricsBlockBytes } from '../runtime/metrics-block.js';
 import { ProcessPool } from './process/process-pool.js';
-import type { FromSubtask, SubtaskWork, ToSubtask } from './protocol.js';
+import type { FromSubtask, ToSubtask } from '../runtime/protocol.js';
+import type { SubtaskWork } from './protocol.js';
 import { ThreadPool } from './thread-pool.js';
 
 /** What a subtask is talked to through, wherever it runs. */

@@ -3,8 +3,9 @@ import { formatGraphDifference, planJob } from '../../stream/planner/index.js';
 import { buildGraph } from '../../stream/job.js';
 import type { JobGraph } from '../../stream/job-graph.js';
 import type { ChannelEnds } from './channel-ends.js';
-import { loadJob } from './load-job.js';
-import type { FromSubtask, SubtaskTask, ToSubtask } from './protocol.js';
+import { loadJob } from '../runtime/load-job.js';
+import type { FromSubtask, ToSubtask } from '../runtime/protocol.js';
+import type { SubtaskTask } from './protocol.js';
 import { startSubtask } from './start-subtask.js';
 
 /** Errors outside any call (a stray promise, a timer callback) belong to the subtask that runs on this thread. */

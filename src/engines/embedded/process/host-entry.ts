@@ -2,9 +2,10 @@ import { rmSync } from 'node:fs';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { encodeError } from '../../../core/index.js';
 import { createDoorbell } from '../../../memory/doorbell.js';
-import { ownState, transferables } from '../chain-state.js';
-import { metricsBlockBytes } from '../metrics-block.js';
-import type { FromSubtask, SubtaskTask, SubtaskWork, ToSubtask } from '../protocol.js';
+import { ownState, transferables } from '../../runtime/chain-state.js';
+import { metricsBlockBytes } from '../../runtime/metrics-block.js';
+import type { FromSubtask, ToSubtask } from '../../runtime/protocol.js';
+import type { SubtaskTask, SubtaskWork } from '../protocol.js';
 import { ThreadPool } from '../thread-pool.js';
 import type { FromHost, ToHost } from './host-protocol.js';
 

@@ -1,5 +1,6 @@
 import type { EncodedError } from '../../../core/index.js';
-import type { FromSubtask, SubtaskWork, ToSubtask } from '../protocol.js';
+import type { FromSubtask, ToSubtask } from '../../runtime/protocol.js';
+import type { SubtaskWork } from '../protocol.js';
 
 /** What the main process says to a host process. */
 export type ToHost =

@@ -2,8 +2,9 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { decodeError, deferred, MillraceError, withDeadline, type Deferred } from '../../../core/index.js';
-import { metricsBlockBytes } from '../metrics-block.js';
-import type { FromSubtask, SubtaskWork, ToSubtask } from '../protocol.js';
+import { metricsBlockBytes } from '../../runtime/metrics-block.js';
+import type { FromSubtask, ToSubtask } from '../../runtime/protocol.js';
+import type { SubtaskWork } from '../protocol.js';
 import type { StartedSubtask, SubtaskPort } from '../subtask-host.js';
 import type { FromHost, ToHost } from './host-protocol.js';
 

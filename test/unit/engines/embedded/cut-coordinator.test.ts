@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CutCoordinator } from '../../../../src/engines/embedded/cut-coordinator.js';
-import type { ChainState, ToSubtask } from '../../../../src/engines/embedded/protocol.js';
+import type { ChainState, ToSubtask } from '../../../../src/engines/runtime/protocol.js';
 import type { SubtaskHandle } from '../../../../src/engines/embedded/subtask-handle.js';
 
 class FakeHandle {

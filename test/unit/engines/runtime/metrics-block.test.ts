@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MetricsBlock, metricsBlockBytes, readMetric } from '../../../../src/engines/embedded/metrics-block.js';
-import type { MetricEntry } from '../../../../src/engines/embedded/protocol.js';
+import { MetricsBlock, metricsBlockBytes, readMetric } from '../../../../src/engines/runtime/metrics-block.js';
+import type { MetricEntry } from '../../../../src/engines/runtime/protocol.js';
 
 test('what a thread writes is read out of the shared block', () => {
   const memory = new SharedArrayBuffer(metricsBlockBytes);

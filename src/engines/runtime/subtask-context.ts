@@ -5,12 +5,12 @@ import { keyGroupRange } from '../../stream/state/key-groups.js';
 import type { MetricsBlock } from './metrics-block.js';
 import { operatorError } from './operator-error.js';
 import type { OperatorDriver } from './operator-driver.js';
-import type { FromSubtask, SubtaskTask } from './protocol.js';
+import type { FromSubtask, SubtaskPlacement } from './protocol.js';
 import type { RendezvousClient } from './rendezvous.js';
 import type { SubtaskRunner } from './subtask-runner.js';
 
 export interface ContextParts {
-  readonly task: SubtaskTask;
+  readonly task: SubtaskPlacement;
   readonly parallelism: number;
   readonly parallelismOf: (uid: string) => number;
   readonly metrics: MetricsBlock;
@@ -54,6 +54,6 @@ export function operatorLabels(node: OperatorNode): Readonly<Record<string, stri
   return { operator: node.name, uid: node.uid, ...(node.role === undefined ? {} : { role: node.role }) };
 }
 
-function subtaskLogger(node: OperatorNode, task: SubtaskTask, post: (message: FromSubtask) => void): Logger {
+function subtaskLogger(node: OperatorNode, task: SubtaskPlacement, post: (message: FromSubtask) => void): Logger {
   return createLogger((record) => post({ type: 'log', record }), { operator: node.name, subtask: task.index });
 }

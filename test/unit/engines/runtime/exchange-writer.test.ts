@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BroadcastExchange, ControlExchange, HashExchange, RebalanceExchange, type Partitioner } from '../../../../src/engines/embedded/exchange-writer.js';
-import { Lane } from '../../../../src/engines/embedded/lane.js';
+import { BroadcastExchange, ControlExchange, HashExchange, RebalanceExchange, type Partitioner } from '../../../../src/engines/runtime/exchange-writer.js';
+import { Lane } from '../../../../src/engines/runtime/lane.js';
 import {
   batchFromRows,
   concatBatches,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { InputGate } from '../../../../src/engines/embedded/input-gate.js';
-import type { Item } from '../../../../src/engines/embedded/operator-driver.js';
+import { InputGate } from '../../../../src/engines/runtime/input-gate.js';
+import type { Item } from '../../../../src/engines/runtime/operator-driver.js';
 import type { ChannelReader } from '../../../../src/memory/channel.js';
 import { frameKind, type Frame, type FrameKind } from '../../../../src/memory/frame.js';
 import { rowBatch } from '../../../../src/memory/index.js';
