@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 BIN := node dist/src/cli/main.js
 
-.PHONY: help setup build demo demo-kafka kafka-tools test test-fast lint verify bench clean
+.PHONY: help setup build demo demo-kafka kafka-tools flink-tools test test-fast lint verify bench clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,11 +38,21 @@ kafka-tools: ## Java, Maven and kcat from Debian, where they are missing and may
 	  for tool in java mvn kcat; do command -v $$tool >/dev/null || echo "$$tool is missing: the Kafka tests that need it are skipped; install$$missing"; done; \
 	fi
 
+# Flink runs from its jars; javac and Maven build the bridge that its TaskManagers load.
+flink-tools: ## JDK 17 and Maven from Debian, where they are missing and may be installed
+	@missing=""; \
+	command -v javac >/dev/null || missing="$$missing openjdk-17-jdk-headless"; \
+	command -v mvn >/dev/null || missing="$$missing maven"; \
+	if [ -n "$$missing" ]; then \
+	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing >/dev/null || true; fi; \
+	  for tool in javac mvn; do command -v $$tool >/dev/null || echo "$$tool is missing: --engine flink cannot be used, and its tests are skipped; install$$missing"; done; \
+	fi
+
 lint: build ## lint and formatting
 	npx --no-install eslint .
 	npx --no-install prettier --check .
 
-test: setup kafka-tools lint ## every check and every test
+test: kafka-tools flink-tools setup lint ## every check and every test
 	node dist/test/run.js
 
 test-fast: build ## unit tests only

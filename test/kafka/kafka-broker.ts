@@ -1,13 +1,13 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Kafka, logLevel, type Admin } from 'kafkajs';
+import { freePorts } from '../jvm/free-ports.js';
+import { JavaProcess } from '../jvm/java-process.js';
 import { kafkaJars, type KafkaVersion } from './kafka-jars.js';
 import { makeTlsFiles, type TlsFiles } from './tls-files.js';
 
@@ -28,9 +28,6 @@ export interface KafkaBrokerOptions {
 
 export const brokerUser = { username: 'alice', password: 'alice-secret' } as const;
 
-// Java dies with us, also when we are killed: then the pipe on its shell's stdin breaks.
-const shell = 'exec 3<&0; java "$@" </dev/null & p=$!; echo $p; { cat <&3 >/dev/null; kill -9 $p 2>/dev/null; } & wait $p; kill $! 2>/dev/null';
-
 /**
  * A real Apache Kafka in KRaft mode, one node, broker and controller in one: on free ports of loopback, with its data in a
  * temporary folder that close() removes. stop, kill -9 and start again keep ports and data.
@@ -41,8 +38,7 @@ export class KafkaBroker {
   readonly #options: KafkaBrokerOptions;
   #ports!: { readonly plain: number; readonly controller: number; readonly secured: number };
   #jars!: string;
-  #shell: ChildProcess | undefined;
-  #javaPid = 0;
+  #java: JavaProcess | undefined;
   #tls: TlsFiles | undefined;
 
   private constructor(options: KafkaBrokerOptions) {
@@ -84,37 +80,32 @@ export class KafkaBroker {
   }
 
   async start(): Promise<void> {
-    const log = openSync(join(this.#folder, 'broker.log'), 'a');
     const flags = ['-Xmx512m', '-XX:+UseSerialGC', `-Dlog4j.configuration=file:${join(this.#folder, 'log4j.properties')}`, '-Dlog4j2.level=ERROR'];
-    const child = spawn('sh', ['-c', shell, 'sh', ...flags, '-cp', join(this.#jars, '*'), 'kafka.Kafka', this.#propertiesFile], {
-      stdio: ['pipe', 'pipe', log],
+    const java = await JavaProcess.start({
+      arguments: [...flags, '-cp', join(this.#jars, '*'), 'kafka.Kafka', this.#propertiesFile],
+      log: join(this.#folder, 'broker.log'),
     });
-    closeSync(log);
-    this.#shell = child;
-    child.stdin?.on('error', () => undefined);
-    const [first] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
-    this.#javaPid = Number(first.toString());
-    child.stdout?.resume();
-    await this.#untilReady(child);
+    this.#java = java;
+    await this.#untilReady(java);
   }
 
   /** Ends it in order. */
   async stop(): Promise<void> {
-    await this.#end('SIGTERM');
+    await this.#java?.end('SIGTERM');
   }
 
   /** kill -9. */
   async kill(): Promise<void> {
-    await this.#end('SIGKILL');
+    await this.#java?.end('SIGKILL');
   }
 
   /** Freezes the process: connections stay, nothing answers. */
   pause(): void {
-    process.kill(this.#javaPid, 'SIGSTOP');
+    this.#java?.signal('SIGSTOP');
   }
 
   resume(): void {
-    process.kill(this.#javaPid, 'SIGCONT');
+    this.#java?.signal('SIGCONT');
   }
 
   /** Kills it and removes its data. */
@@ -219,10 +210,10 @@ export class KafkaBroker {
     };
   }
 
-  async #untilReady(child: ChildProcess): Promise<void> {
+  async #untilReady(java: JavaProcess): Promise<void> {
     const deadline = Date.now() + startTimeoutMs;
     for (;;) {
-      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`Kafka ended while it started:\n${this.#logTail()}`);
+      if (!java.isRunning) throw new Error(`Kafka ended while it started:\n${java.logTail()}`);
       try {
         await this.admin(async (admin) => {
           await admin.describeCluster();
@@ -232,33 +223,9 @@ export class KafkaBroker {
         return;
       } catch (thrown) {
         await setTimeout(pollMs);
-        if (Date.now() > deadline) throw new Error(`Kafka does not answer after ${startTimeoutMs} ms:\n${this.#logTail()}`, { cause: thrown });
+        if (Date.now() > deadline) throw new Error(`Kafka does not answer after ${startTimeoutMs} ms:\n${java.logTail()}`, { cause: thrown });
       }
     }
-  }
-
-  async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-    const child = this.#shell;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    try {
-      process.kill(this.#javaPid, signal);
-    } catch {
-      // It has ended by itself.
-    }
-    const late = new AbortController();
-    void setTimeout(stopTimeoutMs, undefined, { signal: late.signal }).then(
-      () => process.kill(this.#javaPid, 'SIGKILL'),
-      () => undefined,
-    );
-    await ended;
-    late.abort();
-    child.stdin?.destroy();
-    this.#shell = undefined;
-  }
-
-  #logTail(): string {
-    return readFileSync(join(this.#folder, 'broker.log'), 'utf8').slice(-3000);
   }
 }
 
@@ -274,17 +241,4 @@ function securedProperties(tls: TlsFiles): Record<string, string> {
     'listener.name.secured.plain.sasl.jaas.config': `${module}.plain.PlainLoginModule required user_${username}="${password}";`,
     'listener.name.secured.scram-sha-256.sasl.jaas.config': `${module}.scram.ScramLoginModule required;`,
   };
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

@@ -1,0 +1,13 @@
+import { test } from 'node:test';
+import { withDeadline } from '../../src/core/index.js';
+import { missingForFlink } from './flink-jars.js';
+
+const missing = await missingForFlink();
+const testTimeoutMs = 240_000;
+
+/** A test that needs a Flink cluster: skipped, with the reason, where there can be none (a failure in CI, see test/run.ts). */
+export function flinkTest(name: string, run: () => Promise<void>, alsoMissing?: string): void {
+  void test(name, { skip: missing ?? alsoMissing ?? false }, () => withDeadline(run(), { ms: testTimeoutMs, what: name }));
+}
+
+export const hasFlink = missing === undefined;
