@@ -1,0 +1,1 @@
+export { findBridgeJar, missingForBridge, setupBridge, type BuiltBridge } from './bridge-jar.js';
