@@ -16,6 +16,8 @@ export interface JarSet {
   readonly version: string;
   /** `group:artifact:version` of what is asked for; what these need at run time comes along. */
   readonly artifacts: readonly string[];
+  /** The artifacts alone, without what they need at run time. Default false. */
+  readonly alone?: boolean;
   /** Committed list of SHA-256 sums, as sha256sum writes it. */
   readonly sums: string;
 }
@@ -91,11 +93,12 @@ async function sha256(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-async function fetchJars({ name, version, artifacts }: JarSet, folder: string): Promise<void> {
+async function fetchJars({ name, version, artifacts, alone = false }: JarSet, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
+  const exclusions = alone ? '<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>' : '';
   const dependencies = artifacts.map((artifact) => {
     const [group, id, of] = artifact.split(':') as [string, string, string];
-    return `<dependency><groupId>${group}</groupId><artifactId>${id}</artifactId><version>${of}</version></dependency>\n`;
+    return `<dependency><groupId>${group}</groupId><artifactId>${id}</artifactId><version>${of}</version>${exclusions}</dependency>\n`;
   });
   const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>millrace</groupId><artifactId>${name.toLowerCase()}</artifactId><version>1</version><packaging>pom</packaging>
