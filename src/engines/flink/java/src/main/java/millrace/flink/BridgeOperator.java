@@ -1,0 +1,409 @@
+package millrace.flink;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
+import org.apache.flink.api.common.TaskInfo;
+import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.apache.flink.runtime.checkpoint.CheckpointOptions;
+import org.apache.flink.runtime.checkpoint.SavepointType;
+import org.apache.flink.runtime.execution.Environment;
+import org.apache.flink.runtime.state.CheckpointStreamFactory;
+import org.apache.flink.runtime.state.KeyGroupRange;
+import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
+import org.apache.flink.runtime.state.KeyGroupStatePartitionStreamProvider;
+import org.apache.flink.runtime.state.StateInitializationContext;
+import org.apache.flink.runtime.state.StatePartitionStreamProvider;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
+import org.apache.flink.streaming.api.operators.AbstractInput;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperatorV2;
+import org.apache.flink.streaming.api.operators.BoundedMultiInput;
+import org.apache.flink.streaming.api.operators.Input;
+import org.apache.flink.streaming.api.operators.MultipleInputStreamOperator;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.api.operators.OperatorSnapshotFutures;
+import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.LatencyMarker;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+import org.apache.flink.util.OutputTag;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One subtask of Flink that is run by one subtask in Node, with one input or with several. README.md has the protocol.
+ *
+ * <p>Everything here runs on the task's thread, but {@link #aside}, {@link #arrived} and {@link #failed}. Frames of Node are
+ * emitted by {@link #drain}, called by a mail or by a wait. Waits go by the link and not by mails: a mailbox that is closing
+ * takes none, and a final checkpoint runs then.
+ */
+final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
+    implements OneInputStreamOperator<byte[], byte[]>, MultipleInputStreamOperator<byte[]>, BoundedMultiInput, NodeLink.Owner {
+  private static final Logger LOG = LoggerFactory.getLogger("millrace.node");
+  private static final long NO_BARRIER = Long.MAX_VALUE;
+  private static final long NO_DEADLINE = Long.MAX_VALUE;
+  /** Frames that one mail emits, so that others, such as the trigger of a checkpoint, have their turn. */
+  private static final int DRAIN_FRAMES = 16;
+
+  private final Plan plan;
+  private final Plan.Vertex vertex;
+  private final List<Plan.Edge> inputs;
+  private final Map<Integer, OutputTag<byte[]>> outputs = new HashMap<>();
+  private final MailboxExecutor mailbox;
+  private final Environment task;
+  private final String label;
+  private final KeyGroupRange range;
+  private final Snapshots snapshots;
+  private final Rendezvous rendezvous;
+  private final NodeMetrics nodeMetrics;
+  private final AtomicBoolean woken = new AtomicBoolean();
+  private CompletableFuture<Void> sourceEnd;
+  private NodeHost host;
+  private NodeLink link;
+  private volatile boolean ready;
+  private int endedInputs;
+  private boolean finished;
+  /** The barrier that Node was asked for and that Flink has not taken yet; nothing is emitted before the first wait is over. */
+  private long barrier = -1;
+  private long passed = -1;
+  private long committed = -1;
+  /** The savepoint of a stop has been taken: what Node emits after it belongs to the job that is restored from it. */
+  private boolean stopped;
+
+  BridgeOperator(StreamOperatorParameters<byte[]> parameters, Plan plan, int id) {
+    super(parameters, Math.max(1, plan.inputs(id).size()));
+    this.plan = plan;
+    vertex = plan.vertex(id);
+    inputs = plan.inputs(id);
+    plan.outputs(id).forEach(edge -> outputs.put(edge.id(), MillraceJob.tag(edge.id())));
+    mailbox = parameters.getMailboxExecutor();
+    task = parameters.getContainingTask().getEnvironment();
+    TaskInfo info = task.getTaskInfo();
+    label = vertex.name() + " (" + (info.getIndexOfThisSubtask() + 1) + "/" + info.getNumberOfParallelSubtasks() + ")";
+    range = KeyGroupRangeAssignment.computeKeyGroupRangeForOperatorIndex(info.getMaxNumberOfParallelSubtasks(), info.getNumberOfParallelSubtasks(), info.getIndexOfThisSubtask());
+    snapshots = new Snapshots(Path.of(task.getTaskManagerInfo().getTmpDirectories()[0]), range);
+    rendezvous = new Rendezvous(task.getGlobalAggregateManager(), plan.component(id), info.getAttemptNumber(), vertex.uid() + "/" + info.getIndexOfThisSubtask());
+    nodeMetrics = new NodeMetrics(metrics);
+  }
+
+  // ---- Life cycle
+
+  @Override
+  public void initializeState(StateInitializationContext context) throws Exception {
+    if (inputs.isEmpty()) {
+      sourceEnd = KeepAliveSource.finished();
+    }
+    String job = task.getJobID().toString();
+    // Flink keeps the class loader while the job has a slot here, restarts included.
+    getRuntimeContext().registerUserCodeClassLoaderReleaseHookIfAbsent("millrace-host", () -> NodeHost.endJob(job));
+    host = NodeHost.acquire(job, !vertex.ownProcess(), plan.host(), task.getUserCodeClassLoader().asClassLoader());
+    link = new NodeLink(host, host.connect(), label, this);
+    long restoredId = context.getRestoredCheckpointId().orElse(-1);
+    link.send(Frame.of(Frame.OPEN, 0, OpenRequest.json(plan, vertex, host, task, range, restoredId)));
+    int chunks = sendState(context);
+    link.send(Frame.of(Frame.START, 0));
+    await(() -> ready, plan.host().startTimeoutMs(), "did not open");
+    LOG.info("{}: opened in Node, restored checkpoint {}, {} chunks of state", label, restoredId, chunks);
+  }
+
+  @Override
+  public void open() throws Exception {
+    super.open();
+    barrier = NO_BARRIER;
+    arrived();
+  }
+
+  private int sendState(StateInitializationContext context) throws Exception {
+    int count = 0;
+    for (KeyGroupStatePartitionStreamProvider group : context.getRawKeyedStateInputs()) {
+      for (Iterator<byte[]> chunks = Snapshots.readGroup(group.getStream()); chunks.hasNext(); count++) {
+        sendChunk(group.getKeyGroupId(), chunks.next());
+      }
+    }
+    for (StatePartitionStreamProvider partition : context.getRawOperatorStateInputs()) {
+      sendChunk(Frame.WHOLE_OPERATOR, Snapshots.readChunk(partition.getStream()));
+      count++;
+    }
+    return count;
+  }
+
+  private void sendChunk(int keyGroup, byte[] chunk) throws Exception {
+    await(link::hasRoom, plan.host().startTimeoutMs(), "did not take its state");
+    link.send(Frame.state(keyGroup, chunk));
+  }
+
+  @Override
+  public void close() throws Exception {
+    try {
+      if (link != null && !link.finish(finished, plan.host().closeTimeoutMs())) {
+        host.kill();
+      }
+    } catch (InterruptedException e) {
+      host.kill();
+      Thread.currentThread().interrupt();
+    } finally {
+      rendezvous.close();
+      if (link != null) {
+        link.close();
+      }
+      if (host != null) {
+        host.release();
+      }
+      snapshots.dropAll();
+      super.close();
+    }
+  }
+
+  // ---- Input
+
+  @Override
+  @SuppressWarnings("unchecked")
+  public List<Input> getInputs() {
+    List<Input> result = new ArrayList<>();
+    for (int i = 1; i <= inputs.size(); i++) {
+      result.add(
+          new AbstractInput<byte[], byte[]>(this, i) {
+            @Override
+            public void processElement(StreamRecord<byte[]> record) throws Exception {
+              BridgeOperator.this.processElement(record);
+            }
+
+            @Override
+            public void setKeyContextElement(StreamRecord record) {}
+          });
+    }
+    return result;
+  }
+
+  @Override
+  public void processElement(StreamRecord<byte[]> record) throws Exception {
+    byte[] frame = record.getValue();
+    await(link::hasCredit, NO_DEADLINE, "");
+    // Flink has counted one; its UI is to show rows, and no marks.
+    metrics.getIOMetricGroup().getNumRecordsInCounter().inc(Frame.rows(frame) - 1);
+    link.send(frame);
+  }
+
+  @Override
+  public void endInput(int input) throws Exception {
+    if (inputs.isEmpty()) {
+      // Node has said so itself, or Flink stops the job with a drain and its sources are to end.
+      if (!finished) {
+        link.send(Frame.of(Frame.DRAIN, 0));
+      }
+    } else {
+      link.send(Frame.endInput(inputs.get(input - 1).id()));
+      if (++endedInputs < inputs.size()) {
+        return;
+      }
+    }
+    await(() -> finished, NO_DEADLINE, "");
+  }
+
+  /** Node owns keys and state; Java needs the range of key groups alone. */
+  @Override
+  public void setKeyContextElement1(StreamRecord<?> record) {}
+
+  @Override
+  protected boolean isUsingCustomRawKeyedState() {
+    return true;
+  }
+
+  /** Marks travel in band, as frames. */
+  @Override
+  public void processWatermark(Watermark mark) {}
+
+  @Override
+  public void processWatermarkStatus(WatermarkStatus status) {}
+
+  @Override
+  public void processWatermarkStatus(WatermarkStatus status, int input) {}
+
+  @Override
+  public void processLatencyMarker(LatencyMarker marker) {
+    output.emitLatencyMarker(marker);
+  }
+
+  // ---- Output
+
+  /**
+   * Emits what Node has sent, up to the barrier that is asked for: what follows it belongs behind it, and is left until Flink
+   * has taken the barrier. A notification may come in the middle of the wait for a barrier, and wait too.
+   */
+  private void drain() throws Exception {
+    woken.set(false);
+    for (int count = 0; passed < barrier; count++) {
+      if (count == DRAIN_FRAMES) {
+        arrived();
+        return;
+      }
+      byte[] frame = link.poll();
+      if (frame == null) {
+        return;
+      }
+      switch (Frame.kind(frame)) {
+        case Frame.DATA -> emit(frame);
+        case Frame.WATERMARK -> output.emitWatermark(new Watermark(Frame.number(frame)));
+        case Frame.PASSED, Frame.DECLINED -> passed = Math.max(passed, Frame.number(frame));
+        case Frame.COMMITTED -> committed = Frame.number(frame);
+        case Frame.FINISHED -> end();
+        default -> throw Failures.of("PROTOCOL", label + ": Node sent a frame of the unknown kind " + Frame.kind(frame), false);
+      }
+    }
+  }
+
+  private void end() {
+    finished = true;
+    if (sourceEnd != null) {
+      sourceEnd.complete(null);
+    }
+  }
+
+  private void emit(byte[] frame) throws Exception {
+    OutputTag<byte[]> edge = outputs.get(Frame.edge(frame));
+    if (edge == null) {
+      throw Failures.of("PROTOCOL", label + ": Node sent data for edge " + Frame.edge(frame) + "; its outputs are " + outputs.keySet(), false);
+    }
+    if (!stopped) {
+      metrics.getIOMetricGroup().getNumRecordsOutCounter().inc(Frame.rows(frame) - 1);
+      output.collect(edge, new StreamRecord<>(frame));
+    }
+  }
+
+  /** Emits, and lets mails of this operator and notifications run, until something is so. Ends on a broken link and on an interrupt too. */
+  private void await(BooleanSupplier done, long timeoutMs, String what) throws Exception {
+    long deadline = timeoutMs == NO_DEADLINE ? NO_DEADLINE : System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMs);
+    while (!done.getAsBoolean()) {
+      link.check();
+      drain();
+      if (done.getAsBoolean()) {
+        return;
+      }
+      if (deadline != NO_DEADLINE && System.nanoTime() - deadline > 0) {
+        throw Failures.of("DEADLINE_EXCEEDED", label + ": Node " + what + " within " + timeoutMs + " ms", true);
+      }
+      if (!mailbox.tryYield()) {
+        link.awaitNews();
+      }
+    }
+  }
+
+  // ---- Checkpoints
+
+  @Override
+  public void prepareSnapshotPreBarrier(long id) throws Exception {
+    snapshots.begin(id);
+    barrier = id;
+    link.send(Frame.of(Frame.BARRIER, id));
+    await(() -> passed >= id, NO_DEADLINE, "");
+    barrier = NO_BARRIER;
+    if (!link.isEmpty()) {
+      arrived();
+    }
+  }
+
+  @Override
+  public OperatorSnapshotFutures snapshotState(long id, long timestamp, CheckpointOptions options, CheckpointStreamFactory storage) throws Exception {
+    OperatorSnapshotFutures futures = super.snapshotState(id, timestamp, options, storage);
+    snapshots.store(id, storage, futures);
+    stopped |= options.getCheckpointType() instanceof SavepointType savepoint && savepoint.isSynchronous();
+    return futures;
+  }
+
+  @Override
+  public void notifyCheckpointComplete(long id) throws Exception {
+    super.notifyCheckpointComplete(id);
+    link.send(Frame.of(Frame.COMPLETE, id));
+    // Waited for, as a task may close after it. Not within the wait for a later barrier: the answer may lie behind that barrier,
+    // and another notification follows it.
+    if (barrier == NO_BARRIER) {
+      await(() -> committed >= id, plan.host().commitTimeoutMs(), "did not commit checkpoint " + id);
+    }
+  }
+
+  @Override
+  public void notifyCheckpointAborted(long id) throws Exception {
+    super.notifyCheckpointAborted(id);
+    snapshots.drop(id);
+    link.send(Frame.of(Frame.ABORTED, id));
+  }
+
+  // ---- Threads of the link
+
+  @Override
+  public boolean aside(byte[] frame) throws Exception {
+    switch (Frame.kind(frame)) {
+      case Frame.READY -> welcome(Json.parse(Frame.text(frame)));
+      case Frame.SNAPSHOT -> snapshots.add(Frame.number(frame), Frame.target(frame), frame);
+      case Frame.SNAPSHOT_DONE -> snapshots.done(Frame.number(frame));
+      case Frame.METRICS -> nodeMetrics.update(Json.parse(Frame.text(frame)));
+      case Frame.PUBLISH -> {
+        JsonNode entry = Json.parse(Frame.text(frame));
+        rendezvous.publish(entry.path("key").asText(), entry.path("value").asText());
+      }
+      case Frame.LOOKUP -> {
+        long request = Frame.number(frame);
+        rendezvous.lookup(Frame.text(frame), (key, value) -> link.send(Frame.of(Frame.FOUND, request, value)));
+      }
+      case Frame.LOG -> log(Json.parse(Frame.text(frame)));
+      case Frame.ERROR -> throw Failures.fromNode(Frame.text(frame));
+      case Frame.DECLINED -> {
+        // The checkpoint fails; the barrier passes all the same, and in its turn.
+        snapshots.fail(Frame.number(frame), Failures.fromNode(Frame.text(frame)));
+        return false;
+      }
+      default -> {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  @Override
+  public void arrived() {
+    if (woken.compareAndSet(false, true)) {
+      try {
+        mailbox.execute(this::drain, "frames of Node");
+      } catch (RejectedExecutionException e) {
+        // The mailbox is closing; whoever waits looks for itself.
+      }
+    }
+  }
+
+  @Override
+  public void failed(Exception failure) {
+    LOG.warn("{}: failed", label, failure);
+    // Does not wait for the mailbox, which may be blocked by backpressure.
+    task.failExternally(failure);
+  }
+
+  private void welcome(JsonNode hello) throws Exception {
+    String version = hello.path("millrace").asText(plan.millrace());
+    if (!version.equals(plan.millrace())) {
+      throw Failures.of(
+          "OPTION_INVALID",
+          label + ": the job was submitted by millrace " + plan.millrace() + ", the Node host on this TaskManager is " + version + ": install the same version on both",
+          false);
+    }
+    ready = true;
+  }
+
+  private void log(JsonNode entry) {
+    String text = label + ": " + entry.path("message").asText() + (entry.path("fields").isEmpty() ? "" : " " + entry.get("fields"));
+    switch (entry.path("level").asText()) {
+      case "error", "fatal" -> LOG.error(text);
+      case "warn" -> LOG.warn(text);
+      case "debug", "trace" -> LOG.debug(text);
+      default -> LOG.info(text);
+    }
+  }
+}

@@ -1,0 +1,259 @@
+package millrace.flink;
+
+import java.io.Closeable;
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.SocketChannel;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * The connection of one subtask with its Node thread. The task's thread never touches the socket.
+ *
+ * <pre>
+ *   task --send--> queue --writer thread--> socket ==> Node      at most WINDOW frames of data not acknowledged
+ *   task <--poll-- queue <--reader thread-- socket <== Node      at most QUEUED frames, then the socket fills and Node waits
+ *                            '--aside: frames whose order does not matter
+ * </pre>
+ *
+ * Neither side blocks on a write while it owes a read, so the two cannot wait for one another.
+ */
+final class NodeLink implements Closeable {
+  /** Data frames on their way to Node. Enough to keep it busy, and few, as a barrier waits for all of them. */
+  static final int WINDOW = 4;
+
+  private static final int QUEUED = 16;
+  private static final int BUFFER_BYTES = 256 << 10;
+  private static final long STATE_BYTES = 16 << 20;
+  /** The longest that a waiting task goes without a look at its mailbox. */
+  private static final long NAP_MS = 20;
+
+  /** What the link tells its subtask, on the reader or the writer thread. */
+  interface Owner {
+    /** Takes a frame whose order among the others does not matter; false for one that is to be queued. */
+    boolean aside(byte[] frame) throws Exception;
+
+    /** A frame was queued. */
+    void arrived();
+
+    /** The link, or Node, has failed; told once. */
+    void failed(Exception failure);
+  }
+
+  private final NodeHost host;
+  private final SocketChannel channel;
+  private final Owner owner;
+  private final LinkedBlockingQueue<byte[]> toNode = new LinkedBlockingQueue<>();
+  private final ArrayBlockingQueue<byte[]> fromNode = new ArrayBlockingQueue<>(QUEUED);
+  private final AtomicInteger inFlight = new AtomicInteger();
+  private final AtomicLong unsentBytes = new AtomicLong();
+  private final Semaphore news = new Semaphore(0);
+  private final CountDownLatch closed = new CountDownLatch(1);
+  private final AtomicBoolean failing = new AtomicBoolean();
+  private volatile boolean closing;
+  private volatile Exception failure;
+  private final Thread writer;
+  private final Thread reader;
+
+  NodeLink(NodeHost host, SocketChannel channel, String name, Owner owner) {
+    this.host = host;
+    this.channel = channel;
+    this.owner = owner;
+    writer = start("millrace-writer " + name, this::write);
+    reader = start("millrace-reader " + name, this::read);
+  }
+
+  private static Thread start(String name, Runnable body) {
+    Thread thread = new Thread(body, name);
+    thread.setDaemon(true);
+    thread.start();
+    return thread;
+  }
+
+  void send(byte[] frame) {
+    if (Frame.kind(frame) == Frame.DATA) {
+      inFlight.incrementAndGet();
+    }
+    unsentBytes.addAndGet(frame.length);
+    toNode.add(frame);
+  }
+
+  boolean hasCredit() {
+    return inFlight.get() < WINDOW;
+  }
+
+  /** Few enough bytes wait for the writer: state is not read faster than Node takes it. */
+  boolean hasRoom() {
+    return unsentBytes.get() < STATE_BYTES;
+  }
+
+  byte[] poll() {
+    return fromNode.poll();
+  }
+
+  boolean isEmpty() {
+    return fromNode.isEmpty();
+  }
+
+  /** Throws what broke the link, if anything did. */
+  void check() throws Exception {
+    if (failure != null) {
+      throw failure;
+    }
+  }
+
+  /** Sleeps until Node says something, or for a nap: a closing mailbox takes no wake-up, so a task must not rely on one. */
+  void awaitNews() throws InterruptedException {
+    if (news.tryAcquire(NAP_MS, TimeUnit.MILLISECONDS)) {
+      news.drainPermits();
+    }
+  }
+
+  /** Asks Node to close the subtask and waits for its answer; false when there is none in time. What Node still emits is dropped. */
+  boolean finish(boolean drained, long timeoutMs) throws InterruptedException {
+    closing = true;
+    fromNode.clear();
+    send(Frame.close(drained));
+    return closed.await(timeoutMs, TimeUnit.MILLISECONDS);
+  }
+
+  @Override
+  public void close() {
+    closing = true;
+    writer.interrupt();
+    reader.interrupt();
+    try {
+      channel.close();
+    } catch (IOException e) {
+      // It is of no use any more, and there is nothing to save in it.
+    }
+  }
+
+  private void fail(Exception cause) {
+    if (!closing && failing.compareAndSet(false, true)) {
+      failure = cause;
+      closing = true;
+      fromNode.clear();
+      owner.failed(cause);
+    }
+    news.release();
+  }
+
+  private void write() {
+    ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    try {
+      while (true) {
+        byte[] frame = toNode.poll();
+        if (frame == null) {
+          flush(buffer);
+          frame = toNode.take();
+        }
+        if (buffer.remaining() < Integer.BYTES) {
+          flush(buffer);
+        }
+        buffer.putInt(frame.length);
+        for (int at = 0; at < frame.length; ) {
+          if (!buffer.hasRemaining()) {
+            flush(buffer);
+          }
+          int count = Math.min(buffer.remaining(), frame.length - at);
+          buffer.put(frame, at, count);
+          at += count;
+        }
+        unsentBytes.addAndGet(-frame.length);
+      }
+    } catch (InterruptedException e) {
+      // close()
+    } catch (IOException e) {
+      // The reader meets the end of the connection too, and what Node said before it.
+    }
+  }
+
+  private void flush(ByteBuffer buffer) throws IOException {
+    buffer.flip();
+    while (buffer.hasRemaining()) {
+      channel.write(buffer);
+    }
+    buffer.clear();
+  }
+
+  private void read() {
+    ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN).limit(0);
+    try {
+      while (true) {
+        receive(next(buffer));
+      }
+    } catch (IOException e) {
+      // Closed by us, or Node is gone: then its exit code says more than the broken connection.
+      if (!closing) {
+        fail(host.lost());
+      }
+    } catch (InterruptedException e) {
+      // close()
+    } catch (Exception e) {
+      fail(e);
+    } finally {
+      closed.countDown();
+    }
+  }
+
+  private void receive(byte[] frame) throws InterruptedException {
+    switch (Frame.kind(frame)) {
+      case Frame.ACK -> inFlight.addAndGet((int) -Frame.number(frame));
+      case Frame.CLOSED -> closed.countDown();
+      default -> {
+        try {
+          if (!owner.aside(frame) && !closing) {
+            fromNode.put(frame);
+            owner.arrived();
+          }
+        } catch (InterruptedException e) {
+          throw e;
+        } catch (Exception e) {
+          // Node is not gone by its own error: read on, so that it can be closed.
+          fail(e);
+        }
+      }
+    }
+    if (news.availablePermits() == 0) {
+      news.release();
+    }
+  }
+
+  private byte[] next(ByteBuffer buffer) throws Exception {
+    fill(buffer, Integer.BYTES);
+    int length = buffer.getInt();
+    if (length < Frame.HEADER || length > Frame.MAX_LENGTH) {
+      throw Failures.of("PROTOCOL", "Node sent a frame of " + length + " bytes; " + Frame.HEADER + " to " + Frame.MAX_LENGTH + " are allowed", false);
+    }
+    byte[] frame = new byte[length];
+    for (int at = 0; at < length; ) {
+      if (!buffer.hasRemaining()) {
+        fill(buffer, 1);
+      }
+      int count = Math.min(buffer.remaining(), length - at);
+      buffer.get(frame, at, count);
+      at += count;
+    }
+    return frame;
+  }
+
+  private void fill(ByteBuffer buffer, int need) throws IOException {
+    while (buffer.remaining() < need) {
+      buffer.compact();
+      int count = channel.read(buffer);
+      buffer.flip();
+      if (count < 0) {
+        throw new EOFException();
+      }
+    }
+  }
+}

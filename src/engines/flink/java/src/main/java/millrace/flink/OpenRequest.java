@@ -1,0 +1,60 @@
+package millrace.flink;
+
+import java.util.List;
+import org.apache.flink.api.common.TaskInfo;
+import org.apache.flink.runtime.execution.Environment;
+import org.apache.flink.runtime.state.KeyGroupRange;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ArrayNode;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
+import org.apache.flink.streaming.api.graph.NonChainedOutput;
+import org.apache.flink.streaming.api.graph.StreamConfig;
+import org.apache.flink.streaming.api.graph.StreamEdge;
+
+/**
+ * The payload of OPEN: what Node needs to know of its subtask. Parallelism is read from the running task and not from the
+ * plan, as the adaptive scheduler may start a job with less.
+ */
+final class OpenRequest {
+  static final int PROTOCOL = 1;
+
+  private OpenRequest() {}
+
+  static String json(Plan plan, Plan.Vertex vertex, NodeHost host, Environment task, KeyGroupRange range, long restoredId) throws Exception {
+    ClassLoader loader = task.getUserCodeClassLoader().asClassLoader();
+    StreamConfig config = new StreamConfig(task.getTaskConfiguration());
+    TaskInfo info = task.getTaskInfo();
+    ObjectNode open = Json.object();
+    open.put("protocol", PROTOCOL).put("millrace", plan.millrace()).put("fingerprint", plan.fingerprint());
+    open.putObject("job").put("name", plan.job().name()).put("id", plan.job().id()).put("flinkId", task.getJobID().toString());
+    open.set("task", Json.parse(plan.task()));
+    open.putObject("bundle").put("path", host.bundle().toString()).put("hash", host.bundleHash());
+    open.put("vertex", vertex.id()).put("uid", vertex.uid()).put("index", info.getIndexOfThisSubtask()).put("parallelism", info.getNumberOfParallelSubtasks());
+    open.put("maxParallelism", info.getMaxNumberOfParallelSubtasks()).put("attempt", info.getAttemptNumber()).put("restoredId", restoredId);
+    inputs(plan.inputs(vertex.id()), config.getInPhysicalEdges(loader), task, open.putArray("inputs"));
+    outputs(plan.outputs(vertex.id()), config.getVertexNonChainedOutputs(loader), task, open.putArray("outputs"));
+    open.putObject("keyGroups").put("from", range.getStartKeyGroup()).put("to", range.getEndKeyGroup());
+    open.put("host", task.getTaskManagerInfo().getTaskManagerExternalAddress());
+    return open.toString();
+  }
+
+  /** Gates are in the order of the physical edges, each of which knows its input, counted from 1; with a single input it is 0. */
+  private static void inputs(List<Plan.Edge> edges, List<StreamEdge> physical, Environment task, ArrayNode inputs) {
+    for (int input = 0; input < edges.size(); input++) {
+      for (int gate = 0; gate < physical.size(); gate++) {
+        if (Math.max(physical.get(gate).getTypeNumber() - 1, 0) == input) {
+          inputs.addObject().put("edge", edges.get(input).id()).put("channels", task.getInputGate(gate).getNumberOfInputChannels());
+        }
+      }
+    }
+  }
+
+  private static void outputs(List<Plan.Edge> edges, List<NonChainedOutput> writers, Environment task, ArrayNode outputs) {
+    for (Plan.Edge edge : edges) {
+      for (int writer = 0; writer < writers.size(); writer++) {
+        if (MillraceJob.tag(edge.id()).equals(writers.get(writer).getOutputTag())) {
+          outputs.addObject().put("edge", edge.id()).put("targets", task.getWriter(writer).getNumberOfSubpartitions());
+        }
+      }
+    }
+  }
+}
