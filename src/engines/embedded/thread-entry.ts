@@ -1,9 +1,6 @@
-import { encodeError, MillraceError } from '../../core/index.js';
-import { formatGraphDifference, planJob } from '../../stream/planner/index.js';
-import { buildGraph } from '../../stream/job.js';
-import type { JobGraph } from '../../stream/job-graph.js';
+import { encodeError } from '../../core/index.js';
+import { planAgain } from '../runtime/plan-again.js';
 import type { ChannelEnds } from './channel-ends.js';
-import { loadJob } from '../runtime/load-job.js';
 import type { FromSubtask, ToSubtask } from '../runtime/protocol.js';
 import type { SubtaskTask } from './protocol.js';
 import { startSubtask } from './start-subtask.js';
@@ -29,7 +26,7 @@ export default async function runSubtask(task: SubtaskTask): Promise<void> {
   let handle = (message: ToSubtask): void => void early.push(message);
   port.on('message', (message: ToSubtask) => handle(message));
   try {
-    const graph = await planned(task);
+    const graph = await planAgain(task.job);
     const started = startSubtask(task, graph, post);
     const { runner, open } = started;
     ends = started.ends;
@@ -46,23 +43,4 @@ export default async function runSubtask(task: SubtaskTask): Promise<void> {
     ends?.close();
     port.close();
   }
-}
-
-let cached: { readonly key: string; readonly graph: JobGraph } | undefined;
-
-/** Builds the graph again and holds it against the main thread's. */
-async function planned(task: SubtaskTask): Promise<JobGraph> {
-  const { job } = task;
-  const key = `${job.bundle.path} ${job.fingerprint}`;
-  if (cached?.key === key) return cached.graph;
-  const definition = await loadJob(job.bundle);
-  const graph = planJob(buildGraph(definition, job.params), { parallelism: job.parallelism, keyGroups: job.keyGroups, overrides: job.overrides });
-  if (graph.fingerprint !== job.fingerprint) {
-    const difference = formatGraphDifference(job.description, graph) ?? 'the plans differ';
-    throw new MillraceError(
-      'GRAPH_DIFFERS',
-      `job ${job.name}: a thread built another graph than the first one: ${difference}; build() must not use clocks, random numbers or anything that changes between calls`,
-    );
-  }
-  return (cached = { key, graph }).graph;
 }

@@ -1,28 +1,21 @@
-import { MillraceError } from '../../core/errors.js';
-import { frameKind, type Frame } from '../../memory/frame.js';
+import { frameKind } from '../../memory/frame.js';
 import type { ChannelReader } from '../../memory/channel.js';
-import type { RecordBatch } from '../../memory/batch.js';
+import type { Gate } from './gate.js';
+import { LaneMerge, mergedLane, type LaneSource, type MergedLane } from './lane-merge.js';
 import type { Item } from './operator-driver.js';
 
 /** One channel into a subtask. `reader` is undefined where the upstream subtask had ended before this one was deployed. */
-export interface GateChannel {
-  readonly input: number;
+export interface GateChannel extends LaneSource {
   readonly reader: ChannelReader | undefined;
-  readonly decode: (payload: Uint8Array) => RecordBatch;
 }
 
-interface Lane extends GateChannel {
-  watermark: number;
-  idle: boolean;
-  ended: boolean;
-  passes: number;
+interface Lane extends GateChannel, MergedLane {
   /** Its barrier of the cut being aligned has come: not read until the others' have. */
   blocked: boolean;
 }
 
 /**
- * Merges the channels of a subtask into one sequence: round robin over data, the minimum over watermarks and passes,
- * alignment of barriers.
+ * Merges the channels of a subtask into one sequence: round robin over data, alignment of barriers; see {@link LaneMerge}.
  *
  * ```
  * channel a  ─ d d B1 ░░░░░░ d ─┐            a is blocked from its barrier on,
@@ -30,26 +23,28 @@ interface Lane extends GateChannel {
  * channel c  ─ d end ───────────┘            ended channels do not count
  * ```
  */
-export class InputGate {
+export class InputGate implements Gate {
   readonly #lanes: Lane[];
+  readonly #merge: LaneMerge<Lane>;
   readonly #deliver: (item: Item) => void;
   #next = 0;
   #unreleased: ChannelReader | undefined;
-  #watermark = -Infinity;
-  #idle = false;
-  #passes = 0;
   #aligning: { readonly cut: number; readonly stop: boolean } | undefined;
   /** Barriers up to this cut are done with or aborted. */
   #decided = -1;
 
   constructor(channels: readonly GateChannel[], deliver: (item: Item) => void) {
-    this.#lanes = channels.map((channel) => ({ ...channel, watermark: -Infinity, idle: false, ended: false, passes: 0, blocked: false }));
+    this.#lanes = channels.map((channel) => ({ ...mergedLane(channel), blocked: false }));
     this.#deliver = deliver;
+    // A barrier that waited for this channel only lies before the end of the input.
+    this.#merge = new LaneMerge(this.#lanes, deliver, (lane) => {
+      lane.blocked = false;
+      this.#alignIfAll();
+    });
   }
 
-  /** Channels whose upstream ended before this deployment end now. */
   start(): void {
-    for (const lane of this.#lanes) if (lane.reader === undefined) this.#end(lane);
+    for (const lane of this.#lanes) if (lane.reader === undefined) this.#merge.end(lane);
   }
 
   get channelCount(): number {
@@ -57,10 +52,9 @@ export class InputGate {
   }
 
   get allEnded(): boolean {
-    return this.#lanes.every((lane) => lane.ended);
+    return this.#merge.allEnded;
   }
 
-  /** Takes one frame and delivers what follows from it. Its memory stays valid until {@link release}. @returns false where there is none */
   take(): boolean {
     const { length } = this.#lanes;
     for (let tried = 0; tried < length; tried++) {
@@ -70,97 +64,21 @@ export class InputGate {
       const frame = lane.reader.tryRead();
       if (frame === undefined) continue;
       this.#unreleased = lane.reader;
-      this.#accept(lane, frame);
+      if (frame.kind === frameKind.barrier) this.#barrier(lane, frame.number, frame.flags === 1);
+      else this.#merge.accept(lane, frame);
       return true;
     }
     return false;
   }
 
-  /** Gives the memory of the last taken frame back to its producer. */
   release(): void {
     this.#unreleased?.release(1);
     this.#unreleased = undefined;
   }
 
-  /** The cut will not be: whoever waits for its barriers goes on. */
   abort(cut: number): void {
     this.#decided = Math.max(this.#decided, cut);
     if (this.#aligning?.cut === cut) this.#unblock();
-  }
-
-  #accept(lane: Lane, frame: Frame): void {
-    switch (frame.kind) {
-      case frameKind.data:
-        if (lane.idle) this.#activate(lane);
-        this.#deliver({ kind: 'batch', batch: lane.decode(frame.payload), input: lane.input });
-        return;
-      case frameKind.watermark:
-        lane.idle = false;
-        lane.watermark = Math.max(lane.watermark, frame.number);
-        this.#mergeTime();
-        return;
-      case frameKind.idle:
-        lane.idle = frame.flags === 1;
-        this.#mergeTime();
-        return;
-      case frameKind.endOfPass:
-        lane.passes = frame.number;
-        this.#mergePasses();
-        return;
-      case frameKind.barrier:
-        this.#barrier(lane, frame.number, frame.flags === 1);
-        return;
-      case frameKind.endOfInput:
-        this.#end(lane);
-        return;
-      default:
-        throw new MillraceError('PROTOCOL', `a channel carried a frame of unknown kind ${String(frame.kind)}`);
-    }
-  }
-
-  #activate(lane: Lane): void {
-    lane.idle = false;
-    this.#mergeTime();
-  }
-
-  /** An idle channel does not hold time back; where all are idle, time stands still. */
-  #mergeTime(): void {
-    const active = this.#lanes.filter((lane) => !lane.idle && !lane.ended);
-    const idle = active.length === 0 && !this.allEnded;
-    if (!idle) {
-      const watermark = active.reduce((least, lane) => Math.min(least, lane.watermark), Infinity);
-      // Time goes on before idleness ends, so that nobody downstream waits for an old watermark.
-      if (watermark > this.#watermark) {
-        this.#watermark = watermark;
-        this.#deliver({ kind: 'watermark', watermark });
-      }
-    }
-    if (idle !== this.#idle) {
-      this.#idle = idle;
-      this.#deliver({ kind: 'idle', idle });
-    }
-  }
-
-  #mergePasses(): void {
-    const passes = this.#lanes.reduce((least, lane) => (lane.ended ? least : Math.min(least, lane.passes)), Infinity);
-    if (passes === Infinity || passes <= this.#passes) return;
-    this.#passes = passes;
-    this.#deliver({ kind: 'endOfPass', passes });
-  }
-
-  #end(lane: Lane): void {
-    lane.ended = true;
-    lane.blocked = false;
-    this.#mergePasses();
-    this.#mergeTime();
-    if (this.#lanes.some((other) => other.input === lane.input && !other.ended)) {
-      this.#alignIfAll();
-      return;
-    }
-    const last = this.allEnded;
-    // A barrier that waited for this channel only lies before the end of the input.
-    this.#alignIfAll();
-    this.#deliver({ kind: 'endOfInput', input: lane.input, last });
   }
 
   #barrier(lane: Lane, cut: number, stop: boolean): void {

@@ -60,7 +60,7 @@ export class Lane {
     const limit = this.#writer.maxPayloadBytes;
     return new MillraceError(
       'RECORD_TOO_LARGE',
-      `a record takes ${bytes} bytes on a channel that carries at most ${limit}; raise the engine's channelBytes (or make the record smaller)`,
+      `a record takes ${bytes} bytes on a channel that carries at most ${limit}; make the record smaller, or raise channelBytes of the embedded engine`,
       {
         details: { bytes, limitBytes: limit },
       },

@@ -19,7 +19,7 @@ export type Item =
   /** A head that makes records has no more. */
   | { readonly kind: 'end' };
 
-type Decision = { readonly kind: 'complete' | 'abort'; readonly cut: number };
+type Decision = { readonly kind: 'complete'; readonly cut: number; readonly done: () => void } | { readonly kind: 'abort'; readonly cut: number };
 
 /** A Subtask or a SourceSubtask, seen as what both may have. */
 type AnySubtask = Partial<Omit<Subtask, 'open'> & Omit<SourceSubtask, 'open'>> & Pick<Subtask, 'open'>;
@@ -173,7 +173,7 @@ export class OperatorDriver {
         this.outputs.watermark(Infinity);
         return this.#end();
       case 'complete':
-        return subtask.complete?.(item.cut);
+        return after(subtask.complete?.(item.cut), item.done);
       case 'abort':
         return after(subtask.abort?.(item.cut), () => this.#halted && this.resume());
     }

@@ -3,14 +3,23 @@ import type { Doorbell } from '../../memory/channel.js';
 import type { OperatorNode } from '../../stream/graph.js';
 import { finalCut, type Snapshot, type StateChunk, type SubtaskContext } from '../../stream/subtask.js';
 import type { Chain, ChainEvents } from './chain.js';
-import { encodeSnapshots, transferables } from './chain-state.js';
-import { operatorError } from './operator-error.js';
 import type { ExchangeWriter } from './exchange-writer.js';
-import type { InputGate } from './input-gate.js';
+import type { Gate } from './gate.js';
 import { LoopClock } from './loop-clock.js';
 import type { Item, OperatorDriver } from './operator-driver.js';
+import { operatorError } from './operator-error.js';
 import type { FromSubtask, ToSubtask } from './protocol.js';
 import type { RendezvousClient } from './rendezvous.js';
+
+/** Where the state of a subtask goes. */
+export interface StateOutlet {
+  /** All operators have frozen their state for a cut; it is read while the loop goes on. A rejection declines the cut. */
+  snapshot(cut: number, snapshots: ReadonlyMap<string, Snapshot>): Promise<void>;
+  /** All inputs have ended, and what was emitted is on its way: the state of the final cut. */
+  ended(snapshots: ReadonlyMap<string, Snapshot>): Promise<void>;
+  /** All operators have done what they do when a cut is complete. */
+  completed?(cut: number): void;
+}
 
 export interface RunnerParts {
   readonly index: number;
@@ -18,11 +27,12 @@ export interface RunnerParts {
   readonly chain: Chain;
   /** In topological order; the first one is the head. */
   readonly drivers: readonly OperatorDriver[];
-  readonly gate: InputGate;
+  readonly gate: Gate;
   readonly exchanges: readonly ExchangeWriter[];
   readonly doorbell: Doorbell;
   readonly time: LoopClock;
-  readonly post: (message: FromSubtask, transfer?: readonly ArrayBuffer[]) => void;
+  readonly post: (message: FromSubtask) => void;
+  readonly state: StateOutlet;
   readonly abort: AbortController;
   readonly rendezvous: RendezvousClient;
   readonly clock?: Clock;
@@ -103,8 +113,7 @@ export class SubtaskRunner implements ChainEvents {
         this.#asked = message;
         break;
       case 'complete':
-        for (const driver of this.#parts.drivers) driver.decide({ kind: 'complete', cut: message.cut });
-        this.#committed = message.cut === finalCut;
+        this.#complete(message.cut);
         break;
       case 'abort':
         this.#abortCut(message.cut);
@@ -152,10 +161,7 @@ export class SubtaskRunner implements ChainEvents {
       this.#finalState = snapshots;
       return;
     }
-    void encodeSnapshots(snapshots).then(
-      (state) => this.#parts.post({ type: 'snapshot', cut, state }, transferables(state)),
-      (thrown: unknown) => this.decline(cut, thrown, this.#head.node),
-    );
+    this.#parts.state.snapshot(cut, snapshots).catch((thrown: unknown) => this.decline(cut, thrown, this.#head.node));
   }
 
   /** Runs until the subtask has closed. */
@@ -297,6 +303,16 @@ export class SubtaskRunner implements ChainEvents {
     this.wake();
   }
 
+  #complete(cut: number): void {
+    const { drivers, state } = this.#parts;
+    let left = drivers.length;
+    const done = (): void => {
+      if (--left === 0) state.completed?.(cut);
+    };
+    for (const driver of drivers) driver.decide({ kind: 'complete', cut, done });
+    this.#committed ||= cut === finalCut;
+  }
+
   #abortCut(cut: number): void {
     const { gate, drivers } = this.#parts;
     if (this.#asked?.cut === cut) this.#asked = undefined;
@@ -308,8 +324,7 @@ export class SubtaskRunner implements ChainEvents {
 
   async #postEnd(snapshots: ReadonlyMap<string, Snapshot>): Promise<void> {
     this.#endPosted = true;
-    const state = await encodeSnapshots(snapshots);
-    this.#parts.post({ type: 'ended', state }, transferables(state));
+    await this.#parts.state.ended(snapshots);
   }
 
   #isDone(): boolean {

@@ -1,11 +1,11 @@
 import { decodeBatch } from '../../memory/batch-encoding.js';
+import type { ChannelWriter } from '../../memory/channel.js';
 import { concatBatches } from '../../memory/make-batch.js';
 import { partitionBatch } from '../../memory/partition-batch.js';
 import type { Field, Schema } from '../../memory/schema.js';
-import type { JobEdge, JobGraph, JobVertex } from '../../stream/job-graph.js';
 import type { KeySelector, OperatorNode } from '../../stream/graph.js';
+import type { JobEdge, JobGraph, JobVertex } from '../../stream/job-graph.js';
 import { keyGroupsOf, subtaskOfKeyGroup } from '../../stream/state/key-groups.js';
-import type { ChannelEnds } from './channel-ends.js';
 import {
   BroadcastExchange,
   ControlExchange,
@@ -14,38 +14,46 @@ import {
   RebalanceExchange,
   type ExchangeWriter,
   type Partitioner,
-} from '../runtime/exchange-writer.js';
-import type { GateChannel } from '../runtime/input-gate.js';
-import { Lane } from '../runtime/lane.js';
-import type { InputChannel, OutputEdge, SubtaskTask } from './protocol.js';
+} from './exchange-writer.js';
+import { Lane } from './lane.js';
+import type { LaneSource } from './lane-merge.js';
 
-/** The reading end of one channel. */
-export function createGateChannel({ edge: id, channel }: InputChannel, graph: JobGraph, ends: ChannelEnds): GateChannel {
-  const edge = graph.edges[id] as JobEdge;
-  const schema = schemaOf(edge, graph);
-  return { input: edge.edge.input, reader: channel === undefined ? undefined : ends.reader(channel), decode: (payload) => decodeBatch(payload, schema) };
+export interface ExchangeSettings {
+  /** Of the producing subtask. */
+  readonly index: number;
+  readonly keyGroups: number;
+  readonly batchRows: number;
+  readonly flushIntervalMs: number;
 }
 
-/** The writing end of one edge. */
-export function createExchange(output: OutputEdge, graph: JobGraph, task: SubtaskTask, ends: ChannelEnds): ExchangeWriter {
-  const { edge, columns, to } = graph.edges[output.edge] as JobEdge;
-  const { exchange } = edge;
-  const lanes = output.targets.map((place) => new Lane(ends.writer(place, exchange.kind)));
+/**
+ * The writing end of one edge.
+ *
+ * @param writers one for each downstream subtask, in their order; just one for a forward exchange
+ */
+export function createExchange({ edge: { exchange }, columns }: JobEdge, writers: readonly ChannelWriter[], settings: ExchangeSettings): ExchangeWriter {
+  const lanes = writers.map((writer) => new Lane(writer));
   switch (exchange.kind) {
     case 'forward':
       return new ForwardExchange(lanes, columns);
     case 'rebalance':
-      return new RebalanceExchange(lanes, columns, task.index);
+      return new RebalanceExchange(lanes, columns, settings.index);
     case 'broadcast':
       return new BroadcastExchange(lanes, columns);
     case 'control':
       return new ControlExchange(lanes, columns);
     case 'hash': {
-      const { batchRows, flushIntervalMs } = task.job.options;
-      const partition = partitioner(exchange.key, (graph.vertices[to] as JobVertex).parallelism, graph.keyGroups);
+      const { batchRows, flushIntervalMs } = settings;
+      const partition = partitioner(exchange.key, lanes.length, settings.keyGroups);
       return new HashExchange(lanes, columns, { partition, concat: concatBatches, batchRows, flushIntervalMs });
     }
   }
+}
+
+/** The reading end of one edge, for each upstream subtask. */
+export function edgeSource(edge: JobEdge, graph: JobGraph): LaneSource {
+  const schema = schemaOf(edge, graph);
+  return { input: edge.edge.input, decode: (payload) => decodeBatch(payload, schema) };
 }
 
 /** Rows by the subtask that owns their key group. */
