@@ -1,5 +1,6 @@
 import type { CheckpointInfo } from '../../stream/checkpoint.js';
 import type { CheckpointStatus } from '../../stream/engine.js';
+import { toUri } from './uri.js';
 import type { FlinkCheckpoint, FlinkCheckpoints } from './cluster.js';
 
 /** Flink's checkpoints in our words. */
@@ -27,7 +28,7 @@ export function checkpointInfo(checkpoint: FlinkCheckpoint): CheckpointInfo {
   return {
     number: checkpoint.id,
     kind: checkpoint.is_savepoint ? 'savepoint' : 'checkpoint',
-    location: checkpoint.external_path ?? '',
+    location: toUri(checkpoint.external_path ?? ''),
     takenAtMs: checkpoint.trigger_timestamp,
     writeMs: checkpoint.end_to_end_duration,
     bytes: checkpoint.state_size,

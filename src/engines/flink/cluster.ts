@@ -177,12 +177,6 @@ export class FlinkCluster {
     return taskmanagers.map(({ id }) => id);
   }
 
-  /** TaskManagers that run subtasks of a vertex. */
-  async taskManagersOf(id: string, vertex: string): Promise<readonly string[]> {
-    const { subtasks } = await this.#rest.call<{ readonly subtasks: readonly { readonly 'taskmanager-id'?: string }[] }>(`/jobs/${id}/vertices/${vertex}`);
-    return subtasks.flatMap((subtask) => subtask['taskmanager-id'] ?? []);
-  }
-
   taskManagerLog(taskManager: string): Promise<string> {
     return this.#rest.text(`/taskmanagers/${encodeURIComponent(taskManager)}/log`);
   }

@@ -11,6 +11,7 @@ import { resolveFlinkEngineOptions, type FlinkEngineOptions, type ResolvedFlinkE
 import { planForFlink, type FlinkReports } from './plan.js';
 import { ReportsServer } from './reports-server.js';
 import { restorePath } from './restore-path.js';
+import { toUri } from './uri.js';
 
 const packageRoot = fileURLToPath(new URL('../../../..', import.meta.url));
 const entryClass = 'millrace.flink.MillraceJob';
@@ -26,6 +27,8 @@ export type OnResubmitted = (flinkId: string, overrides: Readonly<Record<string,
 
 export interface FlinkEngine extends Engine {
   submit(job: JobSubmission, onResubmitted?: OnResubmitted): Promise<FlinkJob>;
+  /** Whether the cluster keeps checkpoints outside of its memory where a job does not say where. */
+  hasCheckpointDirectory(): Promise<boolean>;
   /** Takes hold of a job that runs; `job` is what it was submitted as. */
   attach(job: JobSubmission, running: SubmittedJob, onResubmitted?: OnResubmitted): FlinkJob;
 }
@@ -41,6 +44,11 @@ export function createFlinkEngine(options: FlinkEngineOptions): FlinkEngine {
   return {
     name: 'flink',
     submit: (job, onResubmitted) => submit(job, resolved, onResubmitted),
+    hasCheckpointDirectory: async () => {
+      const configuration = await new FlinkCluster(resolved).configuration();
+      // The second one is what 1.20 still reads.
+      return ['execution.checkpointing.dir', 'state.checkpoints.dir'].some((key) => (configuration.get(key) ?? '') !== '');
+    },
     attach: (job, running, onResubmitted) => {
       const plan = planOf(job, job.overrides);
       const submitter = new Submitter(job, resolved, undefined);
@@ -137,7 +145,7 @@ class Submitter {
         timeoutMs: options.checkpointTimeoutMs,
         ...(everyMs === undefined ? {} : { everyMs }),
         ...(options.checkpointRetain === undefined ? {} : { retain: options.checkpointRetain }),
-        ...(options.checkpointDirectory === undefined ? {} : { directory: options.checkpointDirectory }),
+        ...(options.checkpointDirectory === undefined ? {} : { directory: toUri(options.checkpointDirectory) }),
       },
       ...(restart === undefined ? {} : { restart: restart.otherwise }),
       configuration: options.configuration,

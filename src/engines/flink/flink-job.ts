@@ -8,9 +8,13 @@ import { JobStatistics } from '../runtime/job-statistics.js';
 import { checkpointInfo, checkpointStatus } from './checkpoint-status.js';
 import type { FlinkCluster, FlinkJobDetails } from './cluster.js';
 import { FlinkMetrics } from './flink-metrics.js';
+import { toUri } from './uri.js';
 import { jobFailure } from './job-failure.js';
 import { allRun, hasEnded, jobState, waiting } from './job-state.js';
 import type { ResolvedFlinkEngineOptions } from './options.js';
+
+/** Flink gathers metrics every 10 s (metrics.fetcher.update-interval): a rate over less would jump. */
+const rateWindowMs = 30_000;
 
 /** What a job on Flink needs from who submitted it. */
 export interface FlinkJobParts {
@@ -49,6 +53,7 @@ export class FlinkJob implements RunningJob {
   readonly #statistics: JobStatistics;
   readonly #end = deferred<JobSummary>();
   readonly #running = deferred();
+  readonly #seen = deferred();
   #flinkId: string;
   #plan: JobGraph;
   #overrides: Readonly<Record<string, number>>;
@@ -59,6 +64,7 @@ export class FlinkJob implements RunningJob {
   #restarts = 0;
   #rescales = 0;
   #lastFailure: MillraceError | undefined;
+  #lost: MillraceError | undefined;
   #savepoint: CheckpointInfo | undefined;
   #seenAtMs = Date.now();
   #waitingSinceMs: number | undefined;
@@ -78,12 +84,35 @@ export class FlinkJob implements RunningJob {
     this.finished.catch(() => undefined);
     this.#running.promise.catch(() => undefined);
     this.#metrics = new FlinkMetrics(parts.cluster, this.name);
-    this.#statistics = new JobStatistics(() => this.#metrics.samples);
+    this.#statistics = new JobStatistics(() => this.#metrics.samples, rateWindowMs);
     void this.#watch();
   }
 
   get state(): JobState {
     return this.#state;
+  }
+
+  /** Of the cluster's REST, without a password. */
+  get address(): string {
+    return this.#parts.cluster.address;
+  }
+
+  /** Settles after the first look at the job, or where none came to be. */
+  get seen(): Promise<void> {
+    return this.#seen.promise;
+  }
+
+  /** Why the job could not be looked at any more; how it ended is not known then. */
+  get lost(): MillraceError | undefined {
+    return this.#lost;
+  }
+
+  /** Looks no more; the job goes on, and `finished` never settles. */
+  async detach(): Promise<void> {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#statistics.stop(this.#metrics.samples);
+    await this.#parts.release();
   }
 
   /** Flink's id of the job; another one after `scale`. */
@@ -182,13 +211,13 @@ export class FlinkJob implements RunningJob {
     const { latest } = await this.#parts.cluster.checkpoints(this.#flinkId);
     const found = [latest.savepoint, latest.completed].find((it) => it?.external_path === location);
     const info = found === undefined || found === null ? undefined : checkpointInfo(found);
-    return { number: 0, takenAtMs: Date.now(), writeMs: 0, bytes: 0, ...info, kind: 'savepoint', location };
+    return { number: 0, takenAtMs: Date.now(), writeMs: 0, bytes: 0, ...info, kind: 'savepoint', location: toUri(location) };
   }
 
   #savepointDirectory(target: string | undefined): string | undefined {
-    if (target !== undefined) return target;
+    if (target !== undefined) return toUri(target);
     const { checkpointDirectory } = this.#parts.options;
-    return checkpointDirectory === undefined ? undefined : `${checkpointDirectory.replace(/\/+$/, '')}/savepoints`;
+    return checkpointDirectory === undefined ? undefined : `${toUri(checkpointDirectory).replace(/\/+$/, '')}/savepoints`;
   }
 
   async #untilEnded(): Promise<void> {
@@ -267,7 +296,11 @@ export class FlinkJob implements RunningJob {
     if (this.#state !== 'draining' && this.#state !== 'rescaling') this.#changed(state);
     this.#checkpoints = checkpointStatus(await cluster.checkpoints(id));
     await this.#lookForRestarts(id);
+    const isFirst = this.#metrics.samples.length === 0;
     await this.#metrics.read(id, this.#plan, details.vertices);
+    // What was counted before is not the rate of now.
+    if (isFirst) this.#statistics.keep([]);
+    this.#seen.resolve();
   }
 
   #changed(state: JobState): void {
@@ -280,7 +313,6 @@ export class FlinkJob implements RunningJob {
     const restarts = await this.#parts.cluster.restarts(id);
     if (restarts <= this.#restarts) return;
     this.#restarts = restarts;
-    this.#statistics.keep(this.#metrics.samples);
     this.#lastFailure = await jobFailure(this.#parts.cluster, id, this.name);
     this.#log.warn(`Flink restarts the job from ${this.#checkpoints.last?.location ?? 'the beginning'}: ${this.#lastFailure.message}`, {
       code: this.#lastFailure.code,
@@ -317,7 +349,8 @@ export class FlinkJob implements RunningJob {
       error.code === 'JOB_NOT_FOUND'
         ? `Flink at ${this.#parts.cluster.address} does not know job ${this.name} (${this.#flinkId}) any more: its JobManager was restarted without high availability (high-availability.type)`
         : `${error.message}; job ${this.name} (${this.#flinkId}) may still run there`;
-    await this.#settle('failed', new MillraceError(error.code, text, { details: error.details, cause: error }));
+    this.#lost = new MillraceError(error.code, text, { details: error.details, cause: error });
+    await this.#settle('failed', this.#lost);
   }
 
   async #ended({ state, vertices }: FlinkJobDetails): Promise<void> {
@@ -338,6 +371,7 @@ export class FlinkJob implements RunningJob {
     this.#settled = true;
     this.#statistics.stop(this.#metrics.samples);
     await this.#parts.release();
+    this.#seen.resolve();
     this.#changed(state);
     this.#lastFailure = error ?? this.#lastFailure;
     if (state === 'failed') this.#end.reject(error);

@@ -3,3 +3,4 @@ export { FlinkCluster } from './cluster.js';
 export { createFlinkEngine, type FlinkEngine, type OnResubmitted, type SubmittedJob } from './engine.js';
 export type { FlinkJob } from './flink-job.js';
 export { resolveFlinkEngineOptions, type FlinkEngineOptions, type ResolvedFlinkEngineOptions } from './options.js';
+export { jobHasEnded } from './job-state.js';

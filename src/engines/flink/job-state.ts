@@ -1,5 +1,6 @@
 import type { JobState } from '../../stream/engine.js';
-import type { FlinkJobDetails, FlinkJobState } from './cluster.js';
+import { isMillraceError } from '../../core/errors.js';
+import type { FlinkCluster, FlinkJobDetails, FlinkJobState } from './cluster.js';
 
 /** A job in one of these will never be in another one. */
 const ends: ReadonlySet<FlinkJobState> = new Set(['FINISHED', 'CANCELED', 'FAILED']);
@@ -42,4 +43,14 @@ export function allRun(vertices: FlinkJobDetails['vertices']): boolean {
 /** Subtasks that wait for a slot. */
 export function waiting(vertices: FlinkJobDetails['vertices']): number {
   return vertices.reduce((sum, { tasks }) => sum + (tasks['SCHEDULED'] ?? 0) + (tasks['CREATED'] ?? 0), 0);
+}
+
+/** Whether a job runs no more; one that the cluster has forgotten does not. */
+export async function jobHasEnded(cluster: FlinkCluster, id: string): Promise<boolean> {
+  try {
+    return hasEnded((await cluster.job(id)).state);
+  } catch (thrown) {
+    if (isMillraceError(thrown) && thrown.code === 'JOB_NOT_FOUND') return true;
+    throw thrown;
+  }
 }
