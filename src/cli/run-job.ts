@@ -1,15 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { MillraceError, ReleaseStack } from '../core/index.js';
-import { bundleJob, createEmbeddedEngine, loadJob } from '../engines/embedded/index.js';
+import { bundleJob, loadJob } from '../engines/embedded/index.js';
 import { PrometheusExposition, startMetricsServer } from '../observability/index.js';
-import { buildGraph, resolveParams, type JobSummary, type RunningJob } from '../stream/index.js';
-import { planCheckpoints, type CheckpointFlags } from './checkpoint-place.js';
+import { buildGraph, resolveParams, type JobSubmission, type JobSummary, type RunningJob } from '../stream/index.js';
+import type { CheckpointFlags } from './checkpoint-place.js';
 import { startControlServer } from './control/control-server.js';
-import { JobDirectory } from './control/directory.js';
+import { JobDirectory, type FlinkEntry, type JobEntry } from './control/directory.js';
+import { refuseSecond } from './control/refuse-second.js';
+import type { EngineChoice } from './engine-choice.js';
 import type { CliEnvironment } from './environment.js';
 import { createJobLog } from './job-log.js';
 import { onInterrupt } from './interrupt.js';
+import { startEmbedded, type StartParts } from './start-embedded.js';
+import { startFlink } from './start-flink.js';
 import type { RunView } from './view/run-view.js';
 
 export interface RunRequest {
@@ -22,13 +26,17 @@ export interface RunRequest {
   readonly overrides: Readonly<Record<string, number>>;
   readonly metricsHost: string;
   readonly metricsPort: number;
-  readonly maxThreads: number | undefined;
+  readonly engine: EngineChoice;
   readonly checkpoints: CheckpointFlags;
   readonly progressEveryMs: number;
 }
 
-/** Runs one job from its file to its end, visible to the other commands meanwhile. Resolves with the summary. */
-export async function runJob(request: RunRequest, environment: CliEnvironment, view: RunView): Promise<JobSummary> {
+/**
+ * Runs one job from its file to its end, visible to the other commands meanwhile.
+ *
+ * @returns the summary; undefined where the job was left to Flink
+ */
+export async function runJob(request: RunRequest, environment: CliEnvironment, view: RunView): Promise<JobSummary | undefined> {
   const releases = new ReleaseStack();
   try {
     const bundle = await bundleJob(request.file);
@@ -39,31 +47,21 @@ export async function runJob(request: RunRequest, environment: CliEnvironment, v
     const id = randomBytes(4).toString('hex');
     const directory = new JobDirectory(environment.runtimeDir);
     directory.open();
-    refuseSecond(directory, definition.name);
+    await refuseSecond(directory, definition.name);
     const log = createJobLog(join(environment.stateDir, 'logs'), definition.name, id, view);
     releases.defer(() => log.close());
 
     const warn = (message: string): void => log.write({ timeMs: Date.now(), level: 'warn', message, fields: {} });
-    const plan = await planCheckpoints(definition, request.checkpoints, { id, environment, warn, releases });
-    const engine = createEmbeddedEngine(request.maxThreads === undefined ? {} : { maxThreads: request.maxThreads });
-    const job = await engine.submit({
-      id,
-      name: definition.name,
-      graph,
-      bundle,
-      params,
+    const submission: JobSubmission = {
+      ...{ id, name: definition.name, graph, bundle, params, keyGroups: definition.keyGroups, overrides: request.overrides },
       parallelism: request.parallelism ?? definition.parallelism,
-      keyGroups: definition.keyGroups,
-      overrides: request.overrides,
-      ...plan,
       log: log.write,
       onReport: ({ channel, value }) => {
         if (channel === 'console') view.output(value as readonly string[]);
       },
-    });
-    // From here on the job runs: whatever fails below must not leave it behind.
-    releases.defer(() => job.cancel());
-    return await attend(job, { request, directory, view, releases, logFile: log.path });
+    };
+    const attendance = { request, directory, view, releases, logFile: log.path };
+    return await start(submission, attendance, { definition, checkpoints: request.checkpoints, environment, warn, releases });
   } finally {
     await releases.release();
   }
@@ -77,8 +75,37 @@ interface Attendance {
   readonly logFile: string;
 }
 
+async function start(submission: JobSubmission, attendance: Attendance, parts: StartParts): Promise<JobSummary | undefined> {
+  const { request, directory, view, releases, logFile } = attendance;
+  const { engine } = request;
+  if (engine.name === 'embedded') {
+    const job = await startEmbedded(submission, engine, parts);
+    // From here on the job runs: whatever fails below must not leave it behind.
+    releases.defer(() => job.cancel());
+    return attend(job, attendance);
+  }
+  const { job, entry } = await startFlink(submission, engine, parts, (flinkId, overrides) => directory.resubmitted(submission.id, flinkId, overrides));
+  if (!engine.detached) {
+    releases.defer(() => job.cancel());
+    return attend(job, attendance, { flink: entry, place: { address: job.address, jobId: job.flinkId } });
+  }
+  directory.add({ ...base(job, logFile), socket: undefined, metricsUrl: undefined, flink: entry });
+  await job.detach();
+  view.started({ id: job.id, name: job.name, logFile, metricsUrl: undefined, flink: { address: job.address, jobId: job.flinkId } });
+  return undefined;
+}
+
+interface OnFlink {
+  readonly flink: FlinkEntry;
+  readonly place: { readonly address: string; readonly jobId: string };
+}
+
+function base(job: RunningJob, logFile: string): Pick<JobEntry, 'id' | 'name' | 'pid' | 'startedAtMs' | 'logFile'> {
+  return { id: job.id, name: job.name, pid: process.pid, startedAtMs: job.status().startedAtMs, logFile };
+}
+
 /** Makes a started job reachable, shows its progress, and turns Ctrl-C into a drain and then into a kill. */
-async function attend(job: RunningJob, { request, directory, view, releases, logFile }: Attendance): Promise<JobSummary> {
+async function attend(job: RunningJob, { request, directory, view, releases, logFile }: Attendance, onFlink?: OnFlink): Promise<JobSummary> {
   // Handled here at once, so that a job that fails while we set up is not an unhandled rejection.
   const finished = job.finished.then(
     (summary) => ({ summary }),
@@ -89,13 +116,16 @@ async function attend(job: RunningJob, { request, directory, view, releases, log
   const socket = directory.socketPath(job.id);
   const control = await startControlServer(job, socket);
   releases.defer(() => control.close());
-  directory.add({ id: job.id, name: job.name, pid: process.pid, startedAtMs: job.status().startedAtMs, socket, logFile, metricsUrl: metrics.url });
+  directory.add({ ...base(job, logFile), socket, metricsUrl: metrics.url, ...(onFlink === undefined ? {} : { flink: onFlink.flink }) });
   releases.defer(() => directory.remove(job.id));
   releases.defer(
     onInterrupt({
       first: () => {
         view.notice('draining: sources stop, what was read is processed; Ctrl-C again kills');
-        job.stop().catch(() => undefined);
+        // A job that fails meanwhile says so by itself; one that goes on could not be stopped.
+        job.stop().catch((thrown: unknown) => {
+          if (job.state === 'running') view.notice(`not stopped: ${MillraceError.from(thrown).message}`);
+        });
       },
       second: () => {
         view.notice('killing');
@@ -104,20 +134,11 @@ async function attend(job: RunningJob, { request, directory, view, releases, log
     }),
   );
 
-  view.started({ id: job.id, name: job.name, logFile, metricsUrl: metrics.url });
+  view.started({ id: job.id, name: job.name, logFile, metricsUrl: metrics.url, ...(onFlink === undefined ? {} : { flink: onFlink.place }) });
   const ticker = setInterval(() => view.progress(job.status()), request.progressEveryMs);
   releases.defer(() => clearInterval(ticker));
   const outcome = await finished;
   clearInterval(ticker);
   if ('error' in outcome) throw MillraceError.from(outcome.error);
   return outcome.summary;
-}
-
-function refuseSecond(directory: JobDirectory, name: string): void {
-  const running = directory.list().find((entry) => entry.name === name);
-  if (running !== undefined)
-    throw new MillraceError(
-      'JOB_EXISTS',
-      `a job called '${name}' is running already (${running.id}, process ${running.pid}); stop it with: millrace stop ${running.id}`,
-    );
 }

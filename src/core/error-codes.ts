@@ -91,6 +91,7 @@ export const errorCodes = Object.freeze({
     false,
     'A Kafka broker refused what was asked: no such topic, no permission, records that are gone; its answer follows.',
   ),
+  FLINK: row(7, 'FAILED_PRECONDITION', false, 'Apache Flink refused what was asked, or failed the job for a reason of its own; its root cause follows.'),
   THREAD_LOST: row(7, 'UNAVAILABLE', true, 'A thread or process of the job ended without a report.'),
   CUT_FAILED: row(7, 'ABORTED', true, 'A cut could not be taken; the message names the subtask that declined or the ones that never answered.'),
 

@@ -1,10 +1,11 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { isUrl } from '../../checkpoints/index.js';
-import { MillraceError } from '../../core/index.js';
-import { ControlClient } from '../control/control-client.js';
+import type { JobControl } from '../control/control-client.js';
 import { JobDirectory, type JobEntry } from '../control/directory.js';
+import { reachJob } from '../control/reach-job.js';
 import { readEnvironment } from '../environment.js';
+import type { JobStatus } from '../../stream/engine.js';
 import type { CommandIo } from '../program.js';
 import { formatBytes, formatDuration, formatHeading, formatHighlights, formatOperators } from '../view/format.js';
 import { collectCounts } from './parse.js';
@@ -16,6 +17,7 @@ interface JsonFlag {
 /** The commands that reach a running job: status, scale, stop, cancel. */
 export function addJobCommands(program: Command, io: CommandIo): void {
   const directory = (): JobDirectory => new JobDirectory(readEnvironment().runtimeDir);
+  const reach = (entry: JobEntry): JobControl => reachJob(entry, directory());
   const print = (json: boolean, value: unknown, lines: readonly string[]): void => {
     io.stdout.write(json ? `${JSON.stringify(value)}\n` : `${lines.join('\n')}\n`);
   };
@@ -27,15 +29,9 @@ export function addJobCommands(program: Command, io: CommandIo): void {
     .option('--json', 'JSON')
     .action(async (nameOrId: string | undefined, { json }: JsonFlag) => {
       const entries = nameOrId === undefined ? directory().list() : [directory().find(nameOrId)];
-      const statuses = await Promise.all(entries.map((entry) => new ControlClient(entry).status()));
+      const statuses = await Promise.all(entries.map((entry) => reach(entry).status()));
       const width = Math.max(60, io.stdout.columns || 100);
-      const lines = statuses.flatMap((status, i) => [
-        formatHeading(status, Date.now()),
-        ...formatOperators(status.operators, width),
-        ...formatHighlights(status.operators),
-        ...(entries[i]!.metricsUrl === undefined ? [] : [`metrics ${entries[i]!.metricsUrl}`]),
-        '',
-      ]);
+      const lines = statuses.flatMap((status, i) => [...statusLines(status, entries[i]!, width), '']);
       print(json === true, nameOrId === undefined ? statuses : statuses[0], lines.length === 0 ? ['no job is running'] : lines.slice(0, -1));
     });
 
@@ -48,7 +44,7 @@ export function addJobCommands(program: Command, io: CommandIo): void {
     .action(async (pairs: string[], { job, json }: JsonFlag & { readonly job?: string }) => {
       const targets = pairs.reduce<Readonly<Record<string, number>>>((before, pair) => collectCounts(pair, before), {});
       const entry = directory().find(job);
-      const client = new ControlClient(entry);
+      const client = reach(entry);
       for (const [target, parallelism] of Object.entries(targets)) {
         const startedMs = performance.now();
         await client.scale(target, parallelism);
@@ -99,12 +95,19 @@ export function addJobCommands(program: Command, io: CommandIo): void {
     });
 }
 
+function statusLines(status: JobStatus, { metricsUrl, flink }: JobEntry, width: number): string[] {
+  const { operators, error } = status;
+  return [
+    formatHeading(status, Date.now()),
+    ...formatOperators(operators, width),
+    ...formatHighlights(operators),
+    ...(error === undefined ? [] : [`${error.code} ${error.message}`]),
+    ...(metricsUrl === undefined ? [] : [`metrics ${metricsUrl}`]),
+    ...(flink === undefined ? [] : [`Flink job ${flink.flinkId}`]),
+  ];
+}
+
 /** The job may run in another directory. */
 function absolute(path: string | undefined): string | undefined {
   return path === undefined || isUrl(path) ? path : resolve(path);
-}
-
-function reach(entry: JobEntry): ControlClient {
-  if (entry.pid === process.pid) throw new MillraceError('INTERNAL', 'a job cannot control itself through its socket');
-  return new ControlClient(entry);
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { isMillraceError, MillraceError } from '../../core/index.js';
-import { JobDirectory } from '../control/directory.js';
+import { isAttended, JobDirectory, type JobEntry } from '../control/directory.js';
 import { readEnvironment, type CliEnvironment } from '../environment.js';
 import type { CommandIo } from '../program.js';
 import { logLine } from '../view/plain-view.js';
@@ -23,11 +23,26 @@ export function addLogsCommand(program: Command, io: CommandIo): void {
     .option('--json', 'the lines as they are in the file')
     .action(async (nameOrId: string | undefined, { follow, json }: LogFlags) => {
       const environment = readEnvironment();
-      const path = findLog(environment, nameOrId);
       const directory = new JobDirectory(environment.runtimeDir);
+      const entry = findEntry(directory, nameOrId);
+      if (entry?.flink !== undefined && !isAttended(entry)) {
+        const { printFlinkLogs } = await import('../flink-logs.js');
+        await printFlinkLogs(entry.flink, (text) => io.stdout.write(text), follow === true);
+        return;
+      }
+      const path = findLog(environment, nameOrId);
       const isRunning = (): boolean => directory.list().some((entry) => entry.logFile === path);
       await printLog(path, io, json === true, follow === true ? isRunning : () => false);
     });
+}
+
+/** undefined where only a log is left of the job. */
+function findEntry(directory: JobDirectory, nameOrId: string | undefined): JobEntry | undefined {
+  try {
+    return directory.find(nameOrId);
+  } catch {
+    return undefined;
+  }
 }
 
 function findLog({ runtimeDir, stateDir }: CliEnvironment, nameOrId: string | undefined): string {

@@ -29,6 +29,11 @@ export function collectPairs(text: string, before: Readonly<Record<string, strin
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
+/** Collects a flag that is repeated. */
+export function collectList(text: string, before: readonly string[]): readonly string[] {
+  return [...before, text];
+}
+
 /** Collects repeated `name=n`. */
 export function collectCounts(text: string, before: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
   const [[name, count]] = Object.entries(collectPairs(text, {})) as [[string, string]];

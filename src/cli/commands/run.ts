@@ -1,20 +1,20 @@
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { MillraceError } from '../../core/index.js';
+import { chooseEngine, type EngineFlags } from '../engine-choice.js';
 import { readEnvironment } from '../environment.js';
 import { markShown, type CommandIo } from '../program.js';
 import { jsonView } from '../view/json-view.js';
 import { plainView } from '../view/plain-view.js';
 import type { RunView } from '../view/run-view.js';
-import { collectCounts, collectPairs, parseDuration, parsePort, parsePositiveInteger } from './parse.js';
+import { collectCounts, collectList, collectPairs, parseDuration, parsePort, parsePositiveInteger } from './parse.js';
 
-interface RunFlags {
+interface RunFlags extends EngineFlags {
   readonly parallelism?: number;
   readonly set: Readonly<Record<string, string>>;
   readonly scale: Readonly<Record<string, number>>;
   readonly metricsHost: string;
   readonly metricsPort: number;
-  readonly maxThreads?: number;
   readonly checkpointEvery?: number;
   readonly checkpointDir?: string;
   readonly restore?: string;
@@ -28,9 +28,9 @@ const livePeriodMs = 500;
 const plainPeriodMs = 5_000;
 
 export function addRunCommand(program: Command, io: CommandIo): void {
-  program
+  const command = program
     .command('run')
-    .description('run a job file (TypeScript or JavaScript) on this machine until it ends')
+    .description('run a job file (TypeScript or JavaScript) on this machine, or on Apache Flink, until it ends')
     .usage('<job> [options]')
     .argument('[job]', 'job file with a default export made by defineJob')
     // Ours: with a job it shows the parameters of that job, too.
@@ -46,58 +46,78 @@ export function addRunCommand(program: Command, io: CommandIo): void {
     .option('--checkpoint-dir <dir>', 'where checkpoints of all jobs lie (default: MILLRACE_CHECKPOINT_DIR, the job, or the state directory)')
     .option('--restore <checkpoint>', "go on from a checkpoint or savepoint: 'latest', or its folder")
     .option('--allow-dropped-state', 'with --restore: leave out state of operators that are not in the graph any more')
+    .option('--engine <name>', 'embedded: on this machine; flink: on a cluster', 'embedded')
     .option('--params', 'print the parameters of the job and exit')
-    .option('--json', 'one JSON object a line on stdout; the last one is the summary')
-    .action(async (file: string | undefined, flags: RunFlags, command: Command) => {
-      if (flags.help === true) io.stdout.write(command.helpInformation());
-      if (file === undefined) {
-        if (flags.help === true) return;
-        throw new MillraceError('OPTION_INVALID', 'run: which job? give the path of a job file, as in: millrace run job.ts');
-      }
-      if (flags.help === true) io.stdout.write('\nParameters of ');
-      if (flags.params === true || flags.help === true) {
-        const { describeParams } = await import('../job-params.js');
-        io.stdout.write(await describeParams(file, flags.json === true));
-        return;
-      }
-      const view = await chooseView(flags.json === true, io);
-      const isLive = flags.json !== true && io.stderr.isTTY;
-      try {
-        const { runJob } = await import('../run-job.js');
-        const summary = await runJob(
-          {
-            file,
-            set: flags.set,
-            overrides: flags.scale,
-            parallelism: flags.parallelism,
-            maxThreads: flags.maxThreads,
-            metricsHost: flags.metricsHost,
-            metricsPort: flags.metricsPort,
-            checkpoints: {
-              everyMs: flags.checkpointEvery,
-              directory: flags.checkpointDir,
-              restore: flags.restore,
-              allowDroppedState: flags.allowDroppedState === true,
-            },
-            progressEveryMs: isLive ? livePeriodMs : plainPeriodMs,
+    .option('--json', 'one JSON object a line on stdout; the last one is the summary');
+  addFlinkOptions(command).action(async (file: string | undefined, flags: RunFlags, command: Command) => {
+    if (flags.help === true) io.stdout.write(command.helpInformation());
+    if (file === undefined) {
+      if (flags.help === true) return;
+      throw new MillraceError('OPTION_INVALID', 'run: which job? give the path of a job file, as in: millrace run job.ts');
+    }
+    if (flags.help === true) io.stdout.write('\nParameters of ');
+    if (flags.params === true || flags.help === true) {
+      const { describeParams } = await import('../job-params.js');
+      io.stdout.write(await describeParams(file, flags.json === true));
+      return;
+    }
+    const engine = chooseEngine(flags);
+    // Nobody stays to look at a job that is left to Flink.
+    const stays = engine.name === 'embedded' || !engine.detached;
+    const view = await chooseView(flags.json === true, stays, io);
+    const isLive = flags.json !== true && stays && io.stderr.isTTY;
+    try {
+      const { runJob } = await import('../run-job.js');
+      const summary = await runJob(
+        {
+          file,
+          set: flags.set,
+          overrides: flags.scale,
+          parallelism: flags.parallelism,
+          engine,
+          metricsHost: flags.metricsHost,
+          metricsPort: flags.metricsPort,
+          checkpoints: {
+            everyMs: flags.checkpointEvery,
+            directory: flags.checkpointDir,
+            restore: flags.restore,
+            allowDroppedState: flags.allowDroppedState === true,
           },
-          readEnvironment(),
-          view,
-        );
-        view.finished(summary);
-        if (summary.state === 'cancelled') throw markShown(new MillraceError('CANCELLED', `job ${summary.name} was cancelled`));
-      } catch (thrown) {
-        const error = MillraceError.from(thrown);
-        if (error.code !== 'CANCELLED') view.failed(error);
-        throw markShown(error);
-      }
-    });
+          progressEveryMs: isLive ? livePeriodMs : plainPeriodMs,
+        },
+        readEnvironment(),
+        view,
+      );
+      if (summary === undefined) return;
+      view.finished(summary);
+      if (summary.state === 'cancelled') throw markShown(new MillraceError('CANCELLED', `job ${summary.name} was cancelled`));
+    } catch (thrown) {
+      const error = MillraceError.from(thrown);
+      if (error.code !== 'CANCELLED') view.failed(error);
+      throw markShown(error);
+    }
+  });
 }
 
-async function chooseView(json: boolean, { stdout, stderr }: CommandIo): Promise<RunView> {
+/** Only with --engine flink. */
+function addFlinkOptions(command: Command): Command {
+  return command
+    .option('--address <url>', "Flink: the cluster's REST, such as http://localhost:8081")
+    .option('--detached', 'Flink: leave when the cluster has the job; status, logs, stop, … find it')
+    .option(
+      '--reports-host <host>',
+      'Flink: address by which TaskManagers reach this machine, for what the job prints (default: 127.0.0.1 for a cluster there)',
+    )
+    .option('--host-node <path>', 'Flink: Node.js on the TaskManagers (default: node in their PATH)')
+    .option('--host-entry <path>', "Flink: Millrace's dist/src/engines/flink/host/main.js on the TaskManagers (default: as here)")
+    .option('--host-option <option>', 'Flink: an option of Node.js there; repeat for more, as in --host-option=--max-old-space-size=512', collectList, [])
+    .option('--flink <key=value>', 'Flink: an option of Flink for this job; repeat for more', collectPairs, {});
+}
+
+async function chooseView(json: boolean, stays: boolean, { stdout, stderr }: CommandIo): Promise<RunView> {
   const streams = { out: (text: string) => void stdout.write(text), err: (text: string) => void stderr.write(text) };
   if (json) return jsonView(streams);
-  if (!stderr.isTTY) return plainView(streams);
+  if (!stderr.isTTY || !stays) return plainView(streams);
   const { liveView } = await import('../view/live-view.js');
   return liveView(stdout, stderr);
 }

@@ -8,8 +8,19 @@ import type { JobEntry } from './directory.js';
 const shortCallMs = 10_000;
 const longCallMs = 10 * 60_000;
 
+/** What commands do with a running job, wherever it runs. */
+export interface JobControl {
+  status(): Promise<JobStatus>;
+  scale(target: string, parallelism: number): Promise<void>;
+  stop(): Promise<JobSummary>;
+  /** Takes a savepoint, in the job's own place or at `target`. */
+  savepoint(target?: string): Promise<CheckpointInfo>;
+  suspend(target?: string): Promise<JobSummary>;
+  cancel(): Promise<void>;
+}
+
 /** Calls a running job through its control socket. @throws UNAVAILABLE, DEADLINE_EXCEEDED, or what the job answered */
-export class ControlClient {
+export class ControlClient implements JobControl {
   readonly #entry: JobEntry;
 
   constructor(entry: JobEntry) {
@@ -28,7 +39,6 @@ export class ControlClient {
     return this.#call<JobSummary>('POST', '/stop', undefined, longCallMs);
   }
 
-  /** Takes a savepoint, in the job's own place or at `target`. */
   savepoint(target?: string): Promise<CheckpointInfo> {
     return this.#call<CheckpointInfo>('POST', '/savepoint', target === undefined ? {} : { target }, longCallMs);
   }
@@ -44,7 +54,7 @@ export class ControlClient {
   #call<T>(method: string, path: string, body: unknown, limitMs: number): Promise<T> {
     const { name, id, socket } = this.#entry;
     return new Promise<T>((resolve, reject) => {
-      const request = httpRequest({ socketPath: socket, method, path, timeout: limitMs }, (response) => {
+      const request = httpRequest({ ...(socket === undefined ? {} : { socketPath: socket }), method, path, timeout: limitMs }, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('end', () => {

@@ -2,6 +2,8 @@ import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync,
 import { join } from 'node:path';
 import { MillraceError } from '../../core/index.js';
 import { isAlive } from '../../core/is-alive.js';
+import type { FlinkEngineOptions } from '../../engines/flink/index.js';
+import type { JobSubmission } from '../../stream/engine.js';
 
 /** What a running job leaves in the runtime directory, so that other commands find it. */
 export interface JobEntry {
@@ -9,9 +11,28 @@ export interface JobEntry {
   readonly name: string;
   readonly pid: number;
   readonly startedAtMs: number;
-  readonly socket: string;
+  /** undefined: no process of this machine attends to the job. */
+  readonly socket: string | undefined;
   readonly logFile: string;
   readonly metricsUrl: string | undefined;
+  /** A job on Flink lives on without the process that submitted it. */
+  readonly flink?: FlinkEntry;
+}
+
+/** What another process needs to take hold of a job on Flink, and to submit it anew where it is scaled. */
+export interface FlinkEntry {
+  /** Flink's id of the job. */
+  readonly flinkId: string;
+  readonly detached: boolean;
+  readonly options: FlinkEngineOptions;
+  readonly submission: Pick<JobSubmission, 'bundle' | 'params' | 'parallelism' | 'keyGroups' | 'overrides' | 'restart'> & {
+    readonly everyMs: number | undefined;
+  };
+}
+
+/** Whether a process of this machine attends to the job, so that it answers on its socket. */
+export function isAttended({ pid, socket }: JobEntry): boolean {
+  return socket !== undefined && isAlive(pid);
 }
 
 // 108 bytes is what the kernel gives the path of a socket, its closing zero included.
@@ -51,18 +72,26 @@ export class JobDirectory {
     renameSync(`${path}.tmp`, path);
   }
 
+  /** Scaling made a new job of it on Flink. */
+  resubmitted(id: string, flinkId: string, overrides: Readonly<Record<string, number>>): void {
+    const entry = readEntry(this.#entryPath(id));
+    if (entry?.flink === undefined) return;
+    const { flink } = entry;
+    this.add({ ...entry, flink: { ...flink, flinkId, submission: { ...flink.submission, overrides } } });
+  }
+
   remove(id: string): void {
     rmSync(this.#entryPath(id), { force: true });
     rmSync(join(this.path, `${id}.sock`), { force: true });
   }
 
-  /** Running jobs, oldest first. Entries whose process is gone are cleared away. */
+  /** Running jobs, oldest first. Entries whose process is gone are cleared away, but for jobs on Flink: only Flink knows of them. */
   list(): readonly JobEntry[] {
     const entries: JobEntry[] = [];
     for (const file of this.#files()) {
       const entry = readEntry(join(this.path, file));
       if (entry === undefined) continue;
-      if (isAlive(entry.pid)) entries.push(entry);
+      if (isAttended(entry) || entry.flink !== undefined) entries.push(entry);
       else this.remove(entry.id);
     }
     return entries.sort((a, b) => a.startedAtMs - b.startedAtMs);

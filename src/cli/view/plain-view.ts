@@ -8,8 +8,9 @@ import type { RunView, Streams } from './run-view.js';
 /** Plain lines for a pipe or a log: output on stdout, everything about the run on stderr. */
 export function plainView({ out, err }: Streams, now: () => number = Date.now): RunView {
   return {
-    started: ({ id, name, logFile, metricsUrl }) => {
-      err(`job ${name} (${id}) started; log ${logFile}${metricsUrl === undefined ? '' : `; metrics ${metricsUrl}`}\n`);
+    started: ({ id, name, logFile, metricsUrl, flink }) => {
+      const place = flink === undefined ? '' : ` on Flink at ${flink.address} as ${flink.jobId}`;
+      err(`job ${name} (${id}) started${place}; log ${logFile}${metricsUrl === undefined ? '' : `; metrics ${metricsUrl}`}\n`);
     },
     progress: (status) => err(`${progressLine(status, now())}\n`),
     output: (lines) => {

@@ -19,6 +19,8 @@ export interface RunInfo {
   readonly name: string;
   readonly logFile: string;
   readonly metricsUrl: string | undefined;
+  /** Where the job is on Flink. */
+  readonly flink?: { readonly address: string; readonly jobId: string };
 }
 
 /** Where a view writes; process.stdout and process.stderr, or a test's strings. */

@@ -5,7 +5,7 @@ import type { RecoveryPoint } from './checkpointing.js';
 import { JobRun } from './job-run.js';
 import { resolveEmbeddedEngineOptions, type EmbeddedEngineOptions, type ResolvedEmbeddedEngineOptions } from './options.js';
 import { fitState } from './restore.js';
-import { checkSlots } from './scale-checks.js';
+import { checkSlots } from './check-slots.js';
 
 /**
  * An engine that runs jobs on the threads of this process: one thread per subtask, channels on shared memory.

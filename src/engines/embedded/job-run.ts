@@ -8,14 +8,15 @@ import { finalCut } from '../../stream/subtask.js';
 import { Checkpointing, type RecoveryPoint, type TakenCut } from './checkpointing.js';
 import { closeSubtasks } from './close-subtasks.js';
 import { Deployment, keptSubtasks } from './deployment.js';
-import { FirstCause } from './first-cause.js';
-import { JobStatistics } from './job-statistics.js';
+import { FirstCause } from '../runtime/first-cause.js';
+import { JobStatistics } from '../runtime/job-statistics.js';
 import type { ResolvedEmbeddedEngineOptions } from './options.js';
 import type { FromSubtask } from '../runtime/protocol.js';
 import type { JobTask } from './protocol.js';
 import { mergeStates } from './restore.js';
 import { RestartPolicy } from './restart-policy.js';
-import { checkScale, checkSlots } from './scale-checks.js';
+import { checkScale } from '../runtime/check-scale.js';
+import { checkSlots } from './check-slots.js';
 import type { SubtaskHandle } from './subtask-handle.js';
 import { SubtaskHosts } from './subtask-host.js';
 

@@ -39,13 +39,8 @@ export async function findBridgeJar(cacheDir: string): Promise<string> {
   if (existsSync(path)) return path;
   const missing = await missingForBridge();
   const fix = 'run: npx millrace setup';
-  throw new MillraceError(
-    'SETUP_NEEDED',
-    `the Flink engine needs its bridge, a Java archive that is not built yet; ${missing ?? fix}${missing === undefined ? '' : `, then ${fix}`}`,
-    {
-      details: { path, fix },
-    },
-  );
+  const todo = missing === undefined ? fix : `${missing}, then ${fix}`;
+  throw new MillraceError('SETUP_NEEDED', `the Flink engine needs its bridge, a Java archive that is not built yet; ${todo}`, { details: { path, fix } });
 }
 
 export interface BuiltBridge {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MillraceError } from '../../../../src/core/errors.js';
-import { FirstCause } from '../../../../src/engines/embedded/first-cause.js';
+import { FirstCause } from '../../../../src/engines/runtime/first-cause.js';
 
 test('the earliest failure is the cause, in whatever order they are heard of', () => {
   const first = new FirstCause();

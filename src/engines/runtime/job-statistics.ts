@@ -8,7 +8,7 @@ interface Reading {
   readonly samples: readonly MetricSample[];
 }
 
-const windowMs = 5_000;
+const defaultWindowMs = 5_000;
 const intervalMs = 1_000;
 const builtIn: ReadonlySet<string> = new Set([
   'millrace_records_in_total',
@@ -21,14 +21,17 @@ const builtIn: ReadonlySet<string> = new Set([
 /** Turns metrics into what `status` shows: totals over all attempts, rates and shares over the last seconds. */
 export class JobStatistics {
   readonly #read: () => readonly MetricSample[];
+  readonly #windowMs: number;
   readonly #timer: NodeJS.Timeout;
   readonly #readings: Reading[] = [];
   /** Totals of attempts before this one, by metric and operator. */
   readonly #before = new Map<string, number>();
   #last: readonly MetricSample[] | undefined;
 
-  constructor(read: () => readonly MetricSample[]) {
+  /** @param windowMs that rates and shares are taken over */
+  constructor(read: () => readonly MetricSample[], windowMs = defaultWindowMs) {
     this.#read = read;
+    this.#windowMs = windowMs;
     this.#take();
     this.#timer = setInterval(() => this.#take(), intervalMs).unref();
   }
@@ -104,7 +107,7 @@ export class JobStatistics {
   #take(): void {
     const atMs = performance.now();
     this.#readings.push({ atMs, samples: this.#read() });
-    while (this.#readings.length > 1 && atMs - (this.#readings[0] as Reading).atMs > windowMs) this.#readings.shift();
+    while (this.#readings.length > 1 && atMs - (this.#readings[0] as Reading).atMs > this.#windowMs) this.#readings.shift();
   }
 }
 

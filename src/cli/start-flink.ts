@@ -1,0 +1,61 @@
+import { resolve } from 'node:path';
+import { isUrl } from '../checkpoints/index.js';
+import { createFlinkEngine, findBridgeJar, type FlinkEngineOptions, type FlinkJob, type OnResubmitted } from '../engines/flink/index.js';
+import { restartSettings, type JobSubmission } from '../stream/index.js';
+import type { FlinkEntry } from './control/directory.js';
+import type { FlinkChoice } from './engine-choice.js';
+import type { StartParts } from './start-embedded.js';
+
+export interface StartedOnFlink {
+  readonly job: FlinkJob;
+  /** What another process needs to take hold of the job. */
+  readonly entry: FlinkEntry;
+}
+
+/**
+ * Submits a job to Flink. Its checkpoints are Flink's: they go where the command line, the environment or the job says, else
+ * where the cluster keeps them.
+ */
+export async function startFlink(job: JobSubmission, choice: FlinkChoice, parts: StartParts, onResubmitted: OnResubmitted): Promise<StartedOnFlink> {
+  const { definition, checkpoints, environment, warn } = parts;
+  const { checkpoint } = definition;
+  const directory = checkpoints.directory ?? environment.checkpointDir ?? checkpoint?.directory;
+  const everyMs = checkpoints.everyMs ?? checkpoint?.every;
+  const restart = restartSettings(definition.restart, definition.restartRoles, everyMs !== undefined);
+  const { address, reportsHost, hostNode, hostEntry, hostOptions, configuration } = choice;
+  const options: FlinkEngineOptions = {
+    ...{ address, jar: await findBridgeJar(environment.cacheDir), hostOptions: [...hostOptions], configuration },
+    ...(hostNode === undefined ? {} : { hostNode }),
+    ...(hostEntry === undefined ? {} : { hostEntry }),
+    ...(directory === undefined ? {} : { checkpointDirectory: place(directory) }),
+    ...(checkpoint === undefined ? {} : { checkpointRetain: checkpoint.retain }),
+  };
+  const engine = createFlinkEngine({
+    ...options,
+    reports: !choice.detached,
+    ...(reportsHost === undefined ? {} : { reportsHost }),
+    ...(checkpoints.restore === undefined ? {} : { restoreFrom: checkpoints.restore === 'latest' ? 'latest' : place(checkpoints.restore) }),
+    allowDroppedState: checkpoints.allowDroppedState,
+  });
+  const submission: JobSubmission = { ...job, restart, checkpoints: { everyMs, store: undefined } };
+  if (everyMs !== undefined && directory === undefined && !(await engine.hasCheckpointDirectory()))
+    warn(
+      'checkpoints stay in the memory of the JobManager, which takes little and forgets them: give --checkpoint-dir, or set execution.checkpointing.dir of the cluster',
+    );
+  const started = await engine.submit(submission, onResubmitted);
+  const { bundle, params, parallelism, keyGroups, overrides } = job;
+  return {
+    job: started,
+    entry: {
+      flinkId: started.flinkId,
+      detached: choice.detached,
+      options,
+      submission: { bundle, params, parallelism, keyGroups, overrides, everyMs, restart },
+    },
+  };
+}
+
+/** The job may run in another directory. */
+function place(path: string): string {
+  return isUrl(path) || path.startsWith('file:') ? path : resolve(path);
+}

@@ -1,0 +1,90 @@
+import type { MetricSample } from '../../core/metrics.js';
+import type { OperatorNode } from '../../stream/graph.js';
+import type { JobGraph, JobVertex } from '../../stream/job-graph.js';
+import type { FlinkCluster, FlinkVertexDetails, MetricAggregate } from './cluster.js';
+
+/** The group that the bridge puts our metrics in; before it stands the operator's name, behind it the metric's. */
+const group = '.millrace.';
+/** New metrics appear while a job runs: how many readings share one list of names. */
+const readingsPerList = 10;
+
+interface VertexMetrics {
+  readonly names: readonly string[];
+  readings: number;
+}
+
+/** The metrics that our subtasks hand to Flink, read back from its REST; kept between readings, as a status is asked at any time. */
+export class FlinkMetrics {
+  readonly #cluster: FlinkCluster;
+  readonly #job: string;
+  readonly #lists = new Map<string, VertexMetrics>();
+  #samples: readonly MetricSample[] = [];
+
+  constructor(cluster: FlinkCluster, job: string) {
+    this.#cluster = cluster;
+    this.#job = job;
+  }
+
+  /** Of the last reading: one for each metric of an operator, over all of its subtasks. */
+  get samples(): readonly MetricSample[] {
+    return this.#samples;
+  }
+
+  /** The job has new subtasks. */
+  forget(): void {
+    this.#lists.clear();
+    this.#samples = [];
+  }
+
+  async read(flinkId: string, plan: JobGraph, vertices: readonly FlinkVertexDetails[]): Promise<void> {
+    const pairs = matchVertices(plan, vertices);
+    const samples = await Promise.all(pairs.map(({ vertex, details }) => this.#readVertex(flinkId, vertex, details.id)));
+    this.#samples = samples.flat();
+  }
+
+  async #readVertex(flinkId: string, vertex: JobVertex, id: string): Promise<MetricSample[]> {
+    let list = this.#lists.get(id);
+    if (list === undefined || list.names.length === 0 || list.readings >= readingsPerList) {
+      list = { names: (await this.#cluster.metricNames(flinkId, id)).filter((name) => name.includes(group)), readings: 0 };
+      this.#lists.set(id, list);
+    }
+    list.readings++;
+    const values = await this.#cluster.metricValues(flinkId, id, list.names);
+    return [...values].flatMap(([name, value]) => sampleOf(vertex, name, value, this.#job) ?? []);
+  }
+}
+
+/** Flink names a vertex by its operators: ours alone, or behind the idle source that one without inputs has. */
+export function matchVertices(
+  plan: Pick<JobGraph, 'vertices'>,
+  vertices: readonly FlinkVertexDetails[],
+): readonly { readonly vertex: JobVertex; readonly details: FlinkVertexDetails }[] {
+  const left = [...vertices];
+  return plan.vertices.flatMap((vertex) => {
+    const at = left.findIndex(({ name }) => name === vertex.name || name.endsWith(` -> ${vertex.name}`));
+    const [details] = at < 0 ? [] : left.splice(at, 1);
+    return details === undefined ? [] : [{ vertex, details }];
+  });
+}
+
+/** Flink replaces in names what separates them. */
+function inFlink(text: string): string {
+  return text.replace(/[ .:,]/g, '_');
+}
+
+/** `<operator>.millrace.<uid>_<metric>`; a metric of the chain has no uid before it. */
+export function sampleOf(vertex: JobVertex, name: string, { sum, avg, min }: MetricAggregate, job: string): MetricSample | undefined {
+  const own = name.slice(name.indexOf(group) + group.length);
+  const operator = vertex.operators.filter(({ uid }) => own.startsWith(`${inFlink(uid)}_`)).sort((a, b) => b.uid.length - a.uid.length)[0];
+  const metric = operator === undefined ? own : own.slice(operator.uid.length + 1);
+  const type = metric.endsWith('_total') ? 'counter' : 'gauge';
+  // What has no value yet is no number.
+  const value = type === 'counter' ? sum : metric.endsWith('watermark_seconds') ? min : avg;
+  if (Number.isNaN(value)) return undefined;
+  const labels = operator === undefined ? { chain: vertex.name } : labelsOf(operator);
+  return { name: metric.startsWith('millrace_') ? metric : `millrace_${metric}`, help: '', type, labels: { job, ...labels }, value };
+}
+
+function labelsOf({ uid, name, role }: OperatorNode): Readonly<Record<string, string>> {
+  return { operator: name, uid, ...(role === undefined ? {} : { role }) };
+}
