@@ -147,6 +147,9 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
       if (link != null && !link.finish(finished, plan.host().closeTimeoutMs())) {
         host.kill();
       }
+      if (finished) {
+        link.check();
+      }
     } catch (InterruptedException e) {
       host.kill();
       Thread.currentThread().interrupt();
@@ -189,7 +192,7 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
     byte[] frame = record.getValue();
     await(link::hasCredit, NO_DEADLINE, "");
     // Flink has counted one; its UI is to show rows, and no marks.
-    metrics.getIOMetricGroup().getNumRecordsInCounter().inc(Frame.rows(frame) - 1);
+    task.getMetricGroup().getIOMetricGroup().getNumRecordsInCounter().inc(Frame.rows(frame) - 1);
     link.send(frame);
   }
 
@@ -255,13 +258,13 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
         case Frame.WATERMARK -> output.emitWatermark(new Watermark(Frame.number(frame)));
         case Frame.PASSED, Frame.DECLINED -> passed = Math.max(passed, Frame.number(frame));
         case Frame.COMMITTED -> committed = Frame.number(frame);
-        case Frame.FINISHED -> end();
+        case Frame.FINISHED -> finished();
         default -> throw Failures.of("PROTOCOL", label + ": Node sent a frame of the unknown kind " + Frame.kind(frame), false);
       }
     }
   }
 
-  private void end() {
+  private void finished() {
     finished = true;
     if (sourceEnd != null) {
       sourceEnd.complete(null);
@@ -274,7 +277,7 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
       throw Failures.of("PROTOCOL", label + ": Node sent data for edge " + Frame.edge(frame) + "; its outputs are " + outputs.keySet(), false);
     }
     if (!stopped) {
-      metrics.getIOMetricGroup().getNumRecordsOutCounter().inc(Frame.rows(frame) - 1);
+      task.getMetricGroup().getIOMetricGroup().getNumRecordsOutCounter().inc(Frame.rows(frame) - 1);
       output.collect(edge, new StreamRecord<>(frame));
     }
   }
@@ -348,7 +351,8 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
       case Frame.METRICS -> nodeMetrics.update(Json.parse(Frame.text(frame)));
       case Frame.PUBLISH -> {
         JsonNode entry = Json.parse(Frame.text(frame));
-        rendezvous.publish(entry.path("key").asText(), entry.path("value").asText());
+        JsonNode value = entry.path("value");
+        rendezvous.publish(entry.path("key").asText(), value.isTextual() ? value.textValue() : value.toString());
       }
       case Frame.LOOKUP -> {
         long request = Frame.number(frame);

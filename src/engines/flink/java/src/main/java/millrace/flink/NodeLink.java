@@ -117,7 +117,10 @@ final class NodeLink implements Closeable {
     }
   }
 
-  /** Asks Node to close the subtask and waits for its answer; false when there is none in time. What Node still emits is dropped. */
+  /**
+   * Asks Node to close the subtask and waits for its answer; false when there is none in time. What Node still emits is
+   * dropped; an error of it is kept for {@link #check}.
+   */
   boolean finish(boolean drained, long timeoutMs) throws InterruptedException {
     closing = true;
     fromNode.clear();
@@ -138,11 +141,13 @@ final class NodeLink implements Closeable {
   }
 
   private void fail(Exception cause) {
-    if (!closing && failing.compareAndSet(false, true)) {
+    if (failing.compareAndSet(false, true)) {
       failure = cause;
-      closing = true;
-      fromNode.clear();
-      owner.failed(cause);
+      if (!closing) {
+        closing = true;
+        fromNode.clear();
+        owner.failed(cause);
+      }
     }
     news.release();
   }
@@ -199,6 +204,7 @@ final class NodeLink implements Closeable {
     } catch (InterruptedException e) {
       // close()
     } catch (Exception e) {
+      // Out of step: nothing that follows can be understood.
       fail(e);
     } finally {
       closed.countDown();

@@ -207,7 +207,10 @@ final class Snapshots {
 
     static Spool open(Path folder) throws IOException {
       Path path = Files.createTempFile(folder, "millrace-", ".chunks");
-      return new Spool(FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE));
+      FileChannel file = FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
+      // Its name goes at once, so that nothing is left behind if the TaskManager is killed.
+      Files.delete(path);
+      return new Spool(file);
     }
 
     synchronized void add(int keyGroup, byte[] frame) throws IOException {
@@ -255,7 +258,7 @@ final class Snapshots {
         try {
           file.close();
         } catch (IOException e) {
-          // It is deleted, whatever close says.
+          // Its space is freed, whatever close says.
         }
       }
     }
