@@ -88,8 +88,9 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
     mailbox = parameters.getMailboxExecutor();
     task = parameters.getContainingTask().getEnvironment();
     TaskInfo info = task.getTaskInfo();
-    label = vertex.name() + " (" + (info.getIndexOfThisSubtask() + 1) + "/" + info.getNumberOfParallelSubtasks() + ")";
-    range = KeyGroupRangeAssignment.computeKeyGroupRangeForOperatorIndex(info.getMaxNumberOfParallelSubtasks(), info.getNumberOfParallelSubtasks(), info.getIndexOfThisSubtask());
+    int parallelism = info.getNumberOfParallelSubtasks();
+    label = vertex.name() + (parallelism == 1 ? "" : " (subtask " + (info.getIndexOfThisSubtask() + 1) + " of " + parallelism + ")");
+    range = KeyGroupRangeAssignment.computeKeyGroupRangeForOperatorIndex(info.getMaxNumberOfParallelSubtasks(), parallelism, info.getIndexOfThisSubtask());
     snapshots = new Snapshots(Path.of(task.getTaskManagerInfo().getTmpDirectories()[0]), range);
     rendezvous = new Rendezvous(task.getGlobalAggregateManager(), plan.component(id), info.getAttemptNumber(), vertex.uid() + "/" + info.getIndexOfThisSubtask());
     nodeMetrics = new NodeMetrics(metrics);
@@ -106,7 +107,7 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
     // Flink keeps the class loader while the job has a slot here, restarts included.
     getRuntimeContext().registerUserCodeClassLoaderReleaseHookIfAbsent("millrace-host", () -> NodeHost.endJob(job));
     host = NodeHost.acquire(job, !vertex.ownProcess(), plan.host(), task.getUserCodeClassLoader().asClassLoader());
-    link = new NodeLink(host, host.connect(), label, this);
+    link = new NodeLink(host, host.connect(label), label, this);
     long restoredId = context.getRestoredCheckpointId().orElse(-1);
     link.send(Frame.of(Frame.OPEN, 0, OpenRequest.json(plan, vertex, host, task, range, restoredId)));
     int chunks = sendState(context);
@@ -145,13 +146,13 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
   public void close() throws Exception {
     try {
       if (link != null && !link.finish(finished, plan.host().closeTimeoutMs())) {
-        host.kill();
+        host.kill(label + " did not close within " + plan.host().closeTimeoutMs() + " ms");
       }
       if (finished) {
         link.check();
       }
     } catch (InterruptedException e) {
-      host.kill();
+      host.kill(label + " was interrupted while it closed");
       Thread.currentThread().interrupt();
     } finally {
       rendezvous.close();
@@ -361,7 +362,8 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
       case Frame.LOG -> log(Json.parse(Frame.text(frame)));
       case Frame.ERROR -> throw Failures.fromNode(Frame.text(frame));
       case Frame.DECLINED -> {
-        // The checkpoint fails; the barrier passes all the same, and in its turn.
+        // The checkpoint fails; the barrier passes all the same, and in its turn. Flink's REST does not say why, the log does.
+        LOG.warn("{}: declined checkpoint {}: {}", label, Frame.number(frame), Frame.text(frame));
         snapshots.fail(Frame.number(frame), Failures.fromNode(Frame.text(frame)));
         return false;
       }

@@ -133,8 +133,11 @@ final class NodeHost {
     return bundleHash;
   }
 
-  /** Has the host open a subtask, and gives the connection with it. */
-  SocketChannel connect() throws Exception {
+  /**
+   * Has the host open a subtask, and gives the connection with it. A host that does not do so in time is killed, or the next
+   * attempt would meet it again.
+   */
+  SocketChannel connect(String label) throws Exception {
     Path path;
     synchronized (SHARED) {
       path = folder.resolve("s" + ++sockets);
@@ -145,30 +148,33 @@ final class NodeHost {
       // Whichever comes first ends accept(), which has no timeout of its own.
       process.onExit().thenRun(() -> close(listener));
       CompletableFuture.runAsync(() -> close(listener), deadline);
-      say(Json.object().put("open", path.toString()).toString());
+      say(Json.object().put("open", path.toString()).toString(), label);
       return listener.accept();
     } catch (ClosedByInterruptException e) {
       throw new InterruptedException();
     } catch (AsynchronousCloseException e) {
       if (!process.isAlive()) {
-        throw lost();
+        throw lost(label);
       }
-      throw Failures.of("DEADLINE_EXCEEDED", "Node host " + process.pid() + " did not open a subtask within " + options.startTimeoutMs() + " ms", true);
+      String late = "a subtask did not connect within " + options.startTimeoutMs() + " ms";
+      kill(late);
+      throw Failures.of("DEADLINE_EXCEEDED", label + ": Node host " + process.pid() + " was killed, as " + late, true);
     } finally {
       Files.deleteIfExists(path);
     }
   }
 
   /** What to say when the connection with the host broke. Waits a moment for the exit code. */
-  Exception lost() {
+  Exception lost(String label) {
+    String host = label + ": Node host " + process.pid();
     try {
       if (process.waitFor(1, TimeUnit.SECONDS)) {
-        return Failures.of("THREAD_LOST", "Node host " + process.pid() + " ended with exit code " + process.exitValue() + "; its last lines are in the TaskManager's log", true);
+        return Failures.of("THREAD_LOST", host + " ended with exit code " + process.exitValue() + "; its last lines are in the TaskManager's log", true);
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    return Failures.of("THREAD_LOST", "Node host " + process.pid() + " closed the connection of the subtask", true);
+    return Failures.of("THREAD_LOST", host + " closed the connection of the subtask", true);
   }
 
   /** One subtask less. The last one leaves a shared host to linger, and ends any other. */
@@ -187,8 +193,8 @@ final class NodeHost {
   }
 
   /** For a subtask that does not answer: its thread cannot be stopped from here, the process can. */
-  void kill() {
-    LOG.warn("Killing Node host {}: a subtask did not close within {} ms", process.pid(), options.closeTimeoutMs());
+  void kill(String why) {
+    LOG.warn("Killing Node host {}: {}", process.pid(), why);
     process.destroyForcibly();
   }
 
@@ -225,14 +231,14 @@ final class NodeHost {
     }
   }
 
-  private void say(String line) throws Exception {
+  private void say(String line, String label) throws Exception {
     try {
       synchronized (stdin) {
         stdin.write(line + "\n");
         stdin.flush();
       }
     } catch (IOException e) {
-      throw lost();
+      throw lost(label);
     }
   }
 

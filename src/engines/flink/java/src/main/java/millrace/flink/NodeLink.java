@@ -49,6 +49,7 @@ final class NodeLink implements Closeable {
   }
 
   private final NodeHost host;
+  private final String label;
   private final SocketChannel channel;
   private final Owner owner;
   private final LinkedBlockingQueue<byte[]> toNode = new LinkedBlockingQueue<>();
@@ -63,12 +64,13 @@ final class NodeLink implements Closeable {
   private final Thread writer;
   private final Thread reader;
 
-  NodeLink(NodeHost host, SocketChannel channel, String name, Owner owner) {
+  NodeLink(NodeHost host, SocketChannel channel, String label, Owner owner) {
     this.host = host;
+    this.label = label;
     this.channel = channel;
     this.owner = owner;
-    writer = start("millrace-writer " + name, this::write);
-    reader = start("millrace-reader " + name, this::read);
+    writer = start("millrace-writer " + label, this::write);
+    reader = start("millrace-reader " + label, this::read);
   }
 
   private static Thread start(String name, Runnable body) {
@@ -199,7 +201,7 @@ final class NodeLink implements Closeable {
     } catch (IOException e) {
       // Closed by us, or Node is gone: then its exit code says more than the broken connection.
       if (!closing) {
-        fail(host.lost());
+        fail(host.lost(label));
       }
     } catch (InterruptedException e) {
       // close()
@@ -238,7 +240,7 @@ final class NodeLink implements Closeable {
     fill(buffer, Integer.BYTES);
     int length = buffer.getInt();
     if (length < Frame.HEADER || length > Frame.MAX_LENGTH) {
-      throw Failures.of("PROTOCOL", "Node sent a frame of " + length + " bytes; " + Frame.HEADER + " to " + Frame.MAX_LENGTH + " are allowed", false);
+      throw Failures.of("PROTOCOL", label + ": Node sent a frame of " + length + " bytes; " + Frame.HEADER + " to " + Frame.MAX_LENGTH + " are allowed", false);
     }
     byte[] frame = new byte[length];
     for (int at = 0; at < length; ) {
