@@ -34,6 +34,7 @@ import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.LatencyMarker;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.tasks.StreamTask;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.util.OutputTag;
 import org.slf4j.Logger;
@@ -59,6 +60,7 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
   private final List<Plan.Edge> inputs;
   private final Map<Integer, OutputTag<byte[]>> outputs = new HashMap<>();
   private final MailboxExecutor mailbox;
+  private final StreamTask<?, ?> streamTask;
   private final Environment task;
   private final String label;
   private final KeyGroupRange range;
@@ -76,6 +78,8 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
   private long barrier = -1;
   private long passed = -1;
   private long committed = -1;
+  /** The first barrier after Node had finished: its checkpoint has the end in it. */
+  private long finalBarrier = -1;
   /** The savepoint of a stop has been taken: what Node emits after it belongs to the job that is restored from it. */
   private boolean stopped;
 
@@ -86,7 +90,8 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
     inputs = plan.inputs(id);
     plan.outputs(id).forEach(edge -> outputs.put(edge.id(), MillraceJob.tag(edge.id())));
     mailbox = parameters.getMailboxExecutor();
-    task = parameters.getContainingTask().getEnvironment();
+    streamTask = parameters.getContainingTask();
+    task = streamTask.getEnvironment();
     TaskInfo info = task.getTaskInfo();
     int parallelism = info.getNumberOfParallelSubtasks();
     label = vertex.name() + (parallelism == 1 ? "" : " (subtask " + (info.getIndexOfThisSubtask() + 1) + " of " + parallelism + ")");
@@ -145,11 +150,8 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
   @Override
   public void close() throws Exception {
     try {
-      if (link != null && !link.finish(finished, plan.host().closeTimeoutMs())) {
-        host.kill(label + " did not close within " + plan.host().closeTimeoutMs() + " ms");
-      }
-      if (finished) {
-        link.check();
+      if (link != null) {
+        closeNode(isDrained());
       }
     } catch (InterruptedException e) {
       host.kill(label + " was interrupted while it closed");
@@ -164,6 +166,32 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
       }
       snapshots.dropAll();
       super.close();
+    }
+  }
+
+  /**
+   * The job has come to its end here. With checkpoints that is when the last one was committed; without, nobody but CLOSE
+   * tells Node so, and a failure elsewhere must not.
+   */
+  private boolean isDrained() {
+    if (!finished || streamTask.isCanceled() || streamTask.isFailing()) {
+      return false;
+    }
+    return !streamTask.getConfiguration().isCheckpointingEnabled() || (finalBarrier >= 0 && committed >= finalBarrier);
+  }
+
+  private void closeNode(boolean drained) throws Exception {
+    // Without checkpoints sinks commit on it.
+    long timeoutMs = plan.host().closeTimeoutMs() + (drained ? plan.host().commitTimeoutMs() : 0);
+    if (!link.finish(drained, timeoutMs)) {
+      String late = label + " did not close within " + timeoutMs + " ms";
+      host.kill(late);
+      if (drained) {
+        throw Failures.of("DEADLINE_EXCEEDED", late, true);
+      }
+    }
+    if (drained) {
+      link.check();
     }
   }
 
@@ -306,6 +334,9 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
   @Override
   public void prepareSnapshotPreBarrier(long id) throws Exception {
     snapshots.begin(id);
+    if (finished && finalBarrier < 0) {
+      finalBarrier = id;
+    }
     barrier = id;
     link.send(Frame.of(Frame.BARRIER, id));
     await(() -> passed >= id, NO_DEADLINE, "");
@@ -396,7 +427,7 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
     String version = hello.path("millrace").asText(plan.millrace());
     if (!version.equals(plan.millrace())) {
       throw Failures.of(
-          "OPTION_INVALID",
+          "VERSION_MISMATCH",
           label + ": the job was submitted by millrace " + plan.millrace() + ", the Node host on this TaskManager is " + version + ": install the same version on both",
           false);
     }

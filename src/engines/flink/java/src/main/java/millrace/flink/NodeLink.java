@@ -59,7 +59,10 @@ final class NodeLink implements Closeable {
   private final Semaphore news = new Semaphore(0);
   private final CountDownLatch closed = new CountDownLatch(1);
   private final AtomicBoolean failing = new AtomicBoolean();
+  /** Frames of Node are dropped. */
   private volatile boolean closing;
+  /** The connection is closed by us. */
+  private volatile boolean ended;
   private volatile Exception failure;
   private final Thread writer;
   private final Thread reader;
@@ -133,6 +136,7 @@ final class NodeLink implements Closeable {
   @Override
   public void close() {
     closing = true;
+    ended = true;
     writer.interrupt();
     reader.interrupt();
     try {
@@ -200,7 +204,7 @@ final class NodeLink implements Closeable {
       }
     } catch (IOException e) {
       // Closed by us, or Node is gone: then its exit code says more than the broken connection.
-      if (!closing) {
+      if (closed.getCount() > 0 && !ended) {
         fail(host.lost(label));
       }
     } catch (InterruptedException e) {
