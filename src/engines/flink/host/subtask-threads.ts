@@ -1,4 +1,6 @@
 import { Worker } from 'node:worker_threads';
+import { MillraceError } from '../../../core/errors.js';
+import { reportLost } from './report-lost.js';
 import type { FromThread, ToThread } from './thread-protocol.js';
 
 interface Thread {
@@ -44,7 +46,10 @@ export class SubtaskThreads {
     worker.on('error', (error: Error) => (why = `: ${error.message}`));
     worker.once('exit', (code) => {
       this.#threads.delete(thread);
-      if (thread.path !== undefined) this.#say(`THREAD_LOST: the thread of subtask ${thread.path} ended with exit code ${code}${why}`);
+      if (thread.path === undefined) return;
+      const error = new MillraceError('THREAD_LOST', `the thread of subtask ${thread.path} ended with exit code ${code}${why}`);
+      this.#say(`${error.code}: ${error.message}`);
+      void reportLost(thread.path, error);
     });
     return thread;
   }
