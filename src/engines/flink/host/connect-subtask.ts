@@ -114,8 +114,10 @@ export class ConnectedSubtask {
 
   /** DATA, BARRIER and END_INPUT, in their order. */
   take(frame: LinkFrame): void {
-    if (this.state.hasEnded && frame.kind !== linkKind.data) {
+    if (this.state.hasEnded) {
       frame.release();
+      // Nobody reads it, but Java counts on its credits.
+      if (frame.kind === linkKind.data) this.#acks.add();
       if (frame.kind === linkKind.barrier) this.#barrierAfterEnd(frame.number);
       return;
     }
@@ -157,7 +159,7 @@ export class ConnectedSubtask {
     await this.#reports.flush();
     this.#sendMetrics();
     this.#link.send({ kind: linkKind.finished });
-    for (const cut of this.#gate.takeBarriers()) this.#barrierAfterEnd(cut);
+    for (const frame of this.#gate.takeRest()) this.take(frame);
   }
 
   #barrierAfterEnd(cut: number): void {

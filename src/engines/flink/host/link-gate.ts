@@ -79,12 +79,9 @@ export class LinkGate implements Gate {
   /** Flink waits for nobody else: there is nothing to go on with. */
   abort(): void {}
 
-  /** Takes out the barriers that wait; for a subtask that has ended and takes nothing more. */
-  takeBarriers(): number[] {
-    return this.#queue.splice(0).flatMap((frame) => {
-      frame.release();
-      return frame.kind === linkKind.barrier ? [frame.number] : [];
-    });
+  /** Takes out what waits; for a subtask that has ended and takes nothing more. */
+  takeRest(): LinkFrame[] {
+    return this.#queue.splice(0);
   }
 
   #data({ edge, from, flags: kind, number, payload }: LinkFrame): void {

@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { SubtaskThreads } from './subtask-threads.js';
 
@@ -18,16 +20,25 @@ for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => und
 // The one who reads the log has gone; the end of stdin says the rest.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
+/** Where the sockets and the bundle lie: Java's, which may have been killed. */
+let folder: string | undefined;
 const lines = createInterface({ input: process.stdin });
 lines.on('line', (line) => {
   const path = pathOf(line);
   if (path === undefined) process.stderr.write(`PROTOCOL: the host was told what it does not understand: ${line}\n`);
-  else threads.run(path);
+  else {
+    folder = dirname(path);
+    threads.run(path);
+  }
 });
 lines.once('close', () => {
-  // No exit() with subtasks left: it would wait for a thread in a native call.
-  if (threads.isIdle) process.exit(0);
-  process.kill(process.pid, 'SIGKILL');
+  try {
+    if (folder !== undefined && basename(folder).startsWith('millrace-')) rmSync(folder, { recursive: true, force: true });
+  } finally {
+    // No exit() with subtasks left: it would wait for a thread in a native call.
+    if (!threads.isIdle) process.kill(process.pid, 'SIGKILL');
+    process.exit(0);
+  }
 });
 
 function pathOf(line: string): string | undefined {

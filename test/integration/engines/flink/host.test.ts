@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
+import { dirname } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -187,6 +189,7 @@ test('a host ends at once when its stdin does, whatever its threads do', async (
   // The last row is the one at which it hangs.
   await peer.until('the records before', () => peer.acknowledged > 0);
   assert.deepEqual(await host.end(), [null, 'SIGKILL']);
+  assert.equal(existsSync(dirname(source.path)), false, 'whoever made the folder of its sockets may be gone');
   for (const each of [peer, source]) await each.close();
 });
 

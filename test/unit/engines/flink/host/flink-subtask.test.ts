@@ -185,8 +185,10 @@ test('the end that Flink sees itself ends what has not ended in band; a barrier 
   const it = await Opened.open(single, folder, counter);
   it.rows([{ key: 'a', n: 1 }]);
   it.peer.send({ kind: kinds.END_INPUT, edge: 0 });
+  it.mark(inner.endOfInput);
   it.barrier(8);
   await it.peer.got(kinds.SNAPSHOT_DONE);
+  await it.peer.until('all credits', () => it.peer.acknowledged === 2);
   const order = shown(it.peer.of(kinds.DATA, kinds.FINISHED, kinds.PASSED));
   assert.equal(order, '1r w! end FINISHED P8');
   await it.close();

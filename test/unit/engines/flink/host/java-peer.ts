@@ -87,7 +87,7 @@ export class JavaPeer {
   #looks: (() => void)[] = [];
 
   constructor(base = tmpdir()) {
-    this.#folder = mkdtempSync(join(base, 'peer-'));
+    this.#folder = mkdtempSync(join(base, 'millrace-'));
     this.path = join(this.#folder, 's');
     this.#server = createServer((socket) => {
       this.#socket = socket;
