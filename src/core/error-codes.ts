@@ -71,6 +71,7 @@ export const errorCodes = Object.freeze({
   NODE_ENTRY: row(5, 'ABORTED', false, 'A node entry threw or never asked for its next batch.'),
 
   SETUP_NEEDED: row(6, 'FAILED_PRECONDITION', false, 'The native TensorFlow library or its binding is missing; run millrace setup.'),
+  VERSION_MISMATCH: row(6, 'FAILED_PRECONDITION', false, 'Another machine has another version of the package; install the same one everywhere.'),
   SETUP_FAILED: row(6, 'FAILED_PRECONDITION', false, 'millrace setup could not fetch, check or build the native part.'),
   PLATFORM_UNSUPPORTED: row(6, 'UNIMPLEMENTED', false, 'There is no TensorFlow wheel for this platform; point MILLRACE_LIBTENSORFLOW at a library.'),
   PORT_IN_USE: row(6, 'ALREADY_EXISTS', false, 'A server could not listen because its port is taken.'),

@@ -1,24 +1,6 @@
-import { MillraceError, type ErrorCode } from '../../core/index.js';
+import { MillraceError } from '../../core/index.js';
 import type { ResolvedRestartStrategy, RestartSettings } from '../../stream/restart-options.js';
-
-/** Failures that another attempt cannot mend: the job, its options or its state are wrong, or somebody else runs it now. */
-const lasting: ReadonlySet<ErrorCode> = new Set([
-  'OPTION_INVALID',
-  'PARAM_INVALID',
-  'JOB_NOT_LOADED',
-  'UNSUPPORTED',
-  'GRAPH_INVALID',
-  'GRAPH_DIFFERS',
-  'STATE_MISMATCH',
-  'SCHEMA_MISMATCH',
-  'SHAPE_MISMATCH',
-  'STATE_INVALID',
-  'SETUP_NEEDED',
-  'PLATFORM_UNSUPPORTED',
-  'MODEL_INVALID',
-  'JOB_FENCED',
-  'CANCELLED',
-]);
+import { isLasting } from '../runtime/lasting-failures.js';
 
 /** Without a failure for this long, an earlier one is not the cause of the next. */
 const quietMs = 60_000;
@@ -56,7 +38,7 @@ export class RestartPolicy {
   decide(cause: MillraceError, role: string | undefined, nowMs: number): RestartDecision {
     const key = role !== undefined && Object.hasOwn(this.#settings.roles, role) ? role : '';
     const strategy = this.#settings.roles[key] ?? this.#settings.otherwise;
-    if (lasting.has(cause.code) || strategy.strategy === 'none') return { restart: false, error: cause };
+    if (isLasting(cause.code) || strategy.strategy === 'none') return { restart: false, error: cause };
     const streak = this.#streak(key, strategy, cause, nowMs);
     streak.timesMs.push(nowMs);
     const failures = streak.timesMs.length;

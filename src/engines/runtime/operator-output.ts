@@ -49,6 +49,11 @@ export class OperatorOutputs {
     };
   }
 
+  /** Event time up to which all that was emitted is complete. */
+  get currentWatermark(): number {
+    return this.#watermark;
+  }
+
   watermark(watermark: number): void {
     if (watermark <= this.#watermark || Number.isNaN(watermark)) return;
     this.#watermark = watermark;

@@ -1,0 +1,297 @@
+import { encodeError, MillraceError, systemClock } from '../../../core/index.js';
+import type { JobEdge, JobGraph, JobVertex } from '../../../stream/job-graph.js';
+import { createSubtask } from '../../runtime/create-subtask.js';
+import { createExchange, edgeSource } from '../../runtime/edges.js';
+import type { ExchangeWriter } from '../../runtime/exchange-writer.js';
+import { isLasting } from '../../runtime/lasting-failures.js';
+import { MetricsBlock, metricsBlockBytes } from '../../runtime/metrics-block.js';
+import type { OperatorDriver } from '../../runtime/operator-driver.js';
+import type { FromSubtask, MetricEntry, SubtaskPlacement } from '../../runtime/protocol.js';
+import { RendezvousClient } from '../../runtime/rendezvous.js';
+import type { SubtaskRunner } from '../../runtime/subtask-runner.js';
+import type { RestoredState } from './chunk-wire.js';
+import { LinkGate, type GateEdge } from './link-gate.js';
+import { LinkWriter } from './link-writer.js';
+import type { Link } from './link.js';
+import { LocalDoorbell } from './local-doorbell.js';
+import { reportedMetrics } from './metrics-report.js';
+import type { OpenRequest } from './open-request.js';
+import { PassedBarriers } from './passed-barriers.js';
+import { ReportClient } from './report-client.js';
+import { StateStream } from './state-stream.js';
+import { linkKind, type LinkFrame } from './wire.js';
+
+const metricsEveryMs = 2_000;
+
+export interface SubtaskConnection {
+  readonly request: OpenRequest;
+  readonly graph: JobGraph;
+  readonly restored: RestoredState;
+  readonly link: Link;
+  /** Hears all that the subtask says; what is for {@link ConnectedSubtask.hear} is handed on to it. */
+  readonly post: (message: FromSubtask) => void;
+}
+
+/** A subtask whose channels are frames over one socket. @throws PROTOCOL, STATE_MISMATCH, STATE_INVALID, and what create() of an operator throws */
+export function connectSubtask(connection: SubtaskConnection): ConnectedSubtask {
+  return new ConnectedSubtask(connection);
+}
+
+/** See {@link connectSubtask}. */
+export class ConnectedSubtask {
+  readonly doorbell = new LocalDoorbell();
+  readonly runner: SubtaskRunner;
+  readonly open: () => Promise<boolean>;
+  readonly state: StateStream;
+  readonly #link: Link;
+  readonly #request: OpenRequest;
+  readonly #drivers: readonly OperatorDriver[];
+  readonly #barriers: PassedBarriers;
+  readonly #acks: Acknowledgements;
+  readonly #reports: ReportClient;
+  readonly #metrics: MetricEntry[] = [];
+  readonly #values: Float64Array;
+  #gate!: LinkGate;
+  #watermark = -Infinity;
+
+  constructor({ request, graph, restored, link, post }: SubtaskConnection) {
+    const vertex = vertexOf(graph, request);
+    const { index, parallelism, attempt, task } = request;
+    const uids = vertex.operators.map(({ uid }) => uid);
+    this.#link = link;
+    this.#request = request;
+    this.#acks = new Acknowledgements(link);
+    const place = new Place(graph, vertex, request);
+    this.#barriers = new PassedBarriers(place.laneCount, (cut) => this.#passed(cut));
+    const memory = new SharedArrayBuffer(metricsBlockBytes);
+    this.#values = new Float64Array(memory);
+    this.state = new StateStream({
+      ...{ link, barriers: this.#barriers, uids, index, parallelism, keyGroups: graph.keyGroups },
+      complete: (cut) => this.runner.handle({ type: 'complete', cut }),
+      abort: (cut) => this.runner.handle({ type: 'abort', cut }),
+    });
+    const placement: SubtaskPlacement = {
+      job: { ...task.job, keyGroups: graph.keyGroups },
+      ...{ index, attempt, ended: [], restored: restored.of({ name: vertex.name, uids }, request) },
+    };
+    const created = createSubtask({
+      ...{ graph, vertex, parallelism, placement, doorbell: this.doorbell, post },
+      metrics: new MetricsBlock(memory, (entry) => this.#metrics.push(entry)),
+      rendezvous: new RendezvousClient(post, systemClock),
+      abort: new AbortController(),
+      exchanges: place.createExchanges(link, this.#barriers),
+      createGate: (deliver) => (this.#gate = new LinkGate(place.gateEdges(), deliver, () => this.#acks.add())),
+      state: {
+        snapshot: (cut, snapshots) => this.state.snapshot(cut, snapshots),
+        ended: async (snapshots) => {
+          await this.state.keep(snapshots);
+          await this.#finish();
+        },
+        completed: (cut) => this.state.completed(cut),
+      },
+      parallelismOf: (other) => place.parallelismOf(other),
+    });
+    this.runner = created.runner;
+    this.open = created.open;
+    this.#drivers = created.drivers;
+    this.#reports = new ReportClient({
+      target: task.reports,
+      onLost: (why) => this.#log('warn', `reports are lost: ${why}`),
+      print: (line) => process.stdout.write(`${line}\n`),
+    });
+  }
+
+  /** Runs until the operators have closed. */
+  async run(): Promise<void> {
+    const timer = setInterval(() => this.#sendMetrics(), metricsEveryMs);
+    try {
+      await this.runner.run();
+    } finally {
+      clearInterval(timer);
+      this.#sendMetrics();
+    }
+  }
+
+  /** DATA, BARRIER and END_INPUT, in their order. */
+  take(frame: LinkFrame): void {
+    if (this.state.hasEnded) {
+      frame.release();
+      // Nobody reads it, but Java counts on its credits.
+      if (frame.kind === linkKind.data) this.#acks.add();
+      if (frame.kind === linkKind.barrier) this.#barrierAfterEnd(frame.number);
+      return;
+    }
+    this.#gate.push(frame);
+    this.doorbell.ring();
+  }
+
+  hear(message: FromSubtask): void {
+    switch (message.type) {
+      case 'declined':
+        this.#decline(message.cut, message.error);
+        return;
+      case 'log':
+        this.#link.sendJson({ kind: linkKind.log }, message.record);
+        return;
+      case 'report': {
+        const { uid, channel, value } = message;
+        this.#reports.send({ uid, channel, value, subtask: this.#request.index, attempt: this.#request.attempt });
+        return;
+      }
+      case 'publish':
+        this.#link.sendJson({ kind: linkKind.publish }, { key: message.key, value: message.value });
+        return;
+      case 'lookup':
+        this.#link.sendText({ kind: linkKind.lookup, number: message.request }, message.key);
+        return;
+      default:
+      // State goes its own way, and of opening and closing the link speaks itself.
+    }
+  }
+
+  /** Before the link ends. */
+  async flush(): Promise<void> {
+    await this.#reports.flush();
+    this.#reports.close();
+  }
+
+  async #finish(): Promise<void> {
+    await this.#reports.flush();
+    this.#sendMetrics();
+    this.#link.send({ kind: linkKind.finished });
+    for (const frame of this.#gate.takeRest()) this.take(frame);
+  }
+
+  #barrierAfterEnd(cut: number): void {
+    this.state.barrierAfterEnd(cut).catch((thrown: unknown) => this.#decline(cut, encodeError(thrown)));
+  }
+
+  #passed(cut: number): void {
+    this.#link.send({ kind: linkKind.passed, number: cut });
+    this.doorbell.ring();
+  }
+
+  #decline(cut: number, error: ReturnType<typeof encodeError>): void {
+    this.#barriers.declined(cut);
+    this.#link.sendJson({ kind: linkKind.declined, number: cut }, { ...error, retryable: !isLasting(error.code) });
+    this.doorbell.ring();
+  }
+
+  #sendMetrics(): void {
+    this.#link.sendJson({ kind: linkKind.metrics }, reportedMetrics(this.#metrics, this.#values));
+    const watermark = this.#drivers.at(-1)?.outputs.currentWatermark ?? -Infinity;
+    if (watermark <= this.#watermark) return;
+    this.#watermark = watermark;
+    this.#link.send({ kind: linkKind.watermark, number: watermark });
+  }
+
+  #log(level: 'warn', message: string): void {
+    this.#link.sendJson({ kind: linkKind.log }, { timeMs: Date.now(), level, message, fields: {} });
+  }
+}
+
+/** Credits go back a few at a time: each is a call into the kernel. */
+class Acknowledgements {
+  /** Half of what Java has on its way. */
+  readonly #most = 2;
+  readonly #link: Link;
+  #count = 0;
+  #isScheduled = false;
+
+  constructor(link: Link) {
+    this.#link = link;
+  }
+
+  add(): void {
+    if (++this.#count >= this.#most) this.#send();
+    else if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      setImmediate(() => {
+        this.#isScheduled = false;
+        this.#send();
+      });
+    }
+  }
+
+  #send(): void {
+    if (this.#count > 0) this.#link.send({ kind: linkKind.ack, number: this.#count });
+    this.#count = 0;
+  }
+}
+
+/** The edges of one vertex, as Flink has deployed them: with less parallelism than was planned, maybe. */
+class Place {
+  readonly #targets = new Map<number, number>();
+  readonly #channels = new Map<number, number>();
+
+  constructor(
+    readonly graph: JobGraph,
+    readonly vertex: JobVertex,
+    readonly request: OpenRequest,
+  ) {
+    for (const { edge, targets } of request.outputs) this.#targets.set(edge, targets);
+    for (const { edge, channels } of request.inputs) this.#channels.set(edge, channels);
+    for (const { id } of this.#outputs) if (!this.#targets.has(id)) throw missing('output', id);
+    for (const { id } of this.#inputs) if (!this.#channels.has(id)) throw missing('input', id);
+  }
+
+  get laneCount(): number {
+    return this.#outputs.reduce((sum, edge) => sum + this.#targetsOf(edge).length, 0);
+  }
+
+  createExchanges(link: Link, barriers: PassedBarriers): Map<number, ExchangeWriter> {
+    const { index, task } = this.request;
+    const settings = { index, keyGroups: this.graph.keyGroups, ...task.options };
+    return new Map(
+      this.#outputs.map((edge) => {
+        const writers = this.#targetsOf(edge).map((target) => new LinkWriter(link, barriers, { edge: edge.id, target, from: index }));
+        return [edge.id, createExchange(edge, writers, settings)];
+      }),
+    );
+  }
+
+  gateEdges(): GateEdge[] {
+    return this.#inputs.map((edge) => ({
+      ...edgeSource(edge, this.graph),
+      edge: edge.id,
+      channels: this.#channels.get(edge.id) as number,
+      only: isForward(edge) ? this.request.index : undefined,
+    }));
+  }
+
+  parallelismOf({ id, parallelism }: JobVertex): number {
+    const below = this.#outputs.find(({ to }) => to === id);
+    if (below !== undefined) return isForward(below) ? this.request.parallelism : (this.#targets.get(below.id) as number);
+    const above = this.#inputs.find(({ from }) => from === id);
+    if (above !== undefined) return isForward(above) ? this.request.parallelism : (this.#channels.get(above.id) as number);
+    // Of others nothing is known but the plan.
+    return parallelism;
+  }
+
+  get #outputs(): readonly JobEdge[] {
+    return this.graph.edges.filter(({ from }) => from === this.vertex.id);
+  }
+
+  get #inputs(): readonly JobEdge[] {
+    return this.graph.edges.filter(({ to }) => to === this.vertex.id);
+  }
+
+  #targetsOf(edge: JobEdge): readonly number[] {
+    if (isForward(edge)) return [this.request.index];
+    return Array.from({ length: this.#targets.get(edge.id) as number }, (_, target) => target);
+  }
+}
+
+function isForward({ edge }: JobEdge): boolean {
+  return edge.exchange.kind === 'forward';
+}
+
+function vertexOf({ vertices }: JobGraph, { vertex: id }: OpenRequest): JobVertex {
+  const vertex = vertices[id];
+  if (vertex === undefined) throw new MillraceError('PROTOCOL', `Flink opened a subtask of vertex ${id}; the job has ${vertices.length}`);
+  return vertex;
+}
+
+function missing(what: 'input' | 'output', edge: number): MillraceError {
+  return new MillraceError('PROTOCOL', `Flink opened a subtask without its ${what} edge ${edge}`);
+}

@@ -1,0 +1,56 @@
+import { Worker } from 'node:worker_threads';
+import { MillraceError } from '../../../core/errors.js';
+import { reportLost } from './report-lost.js';
+import type { FromThread, ToThread } from './thread-protocol.js';
+
+interface Thread {
+  readonly worker: Worker;
+  /** Socket of the subtask that runs there; undefined: idle. */
+  path: string | undefined;
+}
+
+/**
+ * The threads of a host: one subtask at a time each, used again, so that modules and native libraries are loaded once.
+ *
+ * A thread that ends (out of memory, process.exit() in a user's function) takes its socket along: that tells Java. Why it ended
+ * is said here.
+ */
+export class SubtaskThreads {
+  readonly #threads = new Set<Thread>();
+  readonly #say: (line: string) => void;
+
+  /** @param say gets one line on each thread that ended by itself */
+  constructor(say: (line: string) => void) {
+    this.#say = say;
+  }
+
+  /** True where no subtask runs. */
+  get isIdle(): boolean {
+    return [...this.#threads].every(({ path }) => path === undefined);
+  }
+
+  run(path: string): void {
+    const thread = [...this.#threads].find((idle) => idle.path === undefined) ?? this.#start();
+    thread.path = path;
+    thread.worker.postMessage({ path } satisfies ToThread);
+  }
+
+  #start(): Thread {
+    const worker = new Worker(new URL('./subtask-entry.js', import.meta.url), { trackUnmanagedFds: false });
+    const thread: Thread = { worker, path: undefined };
+    this.#threads.add(thread);
+    let why = '';
+    worker.on('message', ({ type }: FromThread) => {
+      if (type === 'free') thread.path = undefined;
+    });
+    worker.on('error', (error: Error) => (why = `: ${error.message}`));
+    worker.once('exit', (code) => {
+      this.#threads.delete(thread);
+      if (thread.path === undefined) return;
+      const error = new MillraceError('THREAD_LOST', `the thread of subtask ${thread.path} ended with exit code ${code}${why}`);
+      this.#say(`${error.code}: ${error.message}`);
+      void reportLost(thread.path, error);
+    });
+    return thread;
+  }
+}
