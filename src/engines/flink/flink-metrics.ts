@@ -19,6 +19,7 @@ export class FlinkMetrics {
   readonly #job: string;
   readonly #lists = new Map<string, VertexMetrics>();
   #samples: readonly MetricSample[] = [];
+  #isWhole = false;
 
   constructor(cluster: FlinkCluster, job: string) {
     this.#cluster = cluster;
@@ -30,8 +31,14 @@ export class FlinkMetrics {
     return this.#samples;
   }
 
+  /** Every operator had something to say in the last reading. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
   /** The job has new subtasks. */
   forget(): void {
+    this.#isWhole = false;
     this.#lists.clear();
     this.#samples = [];
   }
@@ -39,7 +46,8 @@ export class FlinkMetrics {
   async read(flinkId: string, plan: JobGraph, vertices: readonly FlinkVertexDetails[]): Promise<void> {
     const pairs = matchVertices(plan, vertices);
     const samples = await Promise.all(pairs.map(({ vertex, details }) => this.#readVertex(flinkId, vertex, details.id)));
-    this.#samples = samples.flat();
+    this.#isWhole = pairs.length === plan.vertices.length && samples.every((own) => own.length > 0);
+    if (samples.some((own) => own.length > 0)) this.#samples = samples.flat();
   }
 
   async #readVertex(flinkId: string, vertex: JobVertex, id: string): Promise<MetricSample[]> {
