@@ -18,6 +18,7 @@ import type { ResolvedFlinkEngineOptions } from './options.js';
 const rateWindowMs = 30_000;
 
 const looksForMetrics = 3;
+const describeTimeoutMs = 5_000;
 
 /** What a job on Flink needs from who submitted it. */
 export interface FlinkJobParts {
@@ -160,7 +161,11 @@ export class FlinkJob implements RunningJob {
   }
 
   savepoint(target?: string): Promise<CheckpointInfo> {
-    return this.#change(undefined, async () => this.#describe(await this.#parts.cluster.savepoint(this.#flinkId, this.#savepointDirectory(target))));
+    return this.#change(undefined, async () => {
+      const startedAtMs = Date.now();
+      const location = await this.#parts.cluster.savepoint(this.#flinkId, this.#savepointDirectory(target));
+      return this.#describe(location, startedAtMs);
+    });
   }
 
   async cancel(): Promise<void> {
@@ -208,17 +213,23 @@ export class FlinkJob implements RunningJob {
   }
 
   async #stop(drain: boolean, target: string | undefined): Promise<void> {
+    const startedAtMs = Date.now();
     const location = await this.#parts.cluster.stop(this.#flinkId, drain, this.#savepointDirectory(target));
-    const info = await this.#describe(location);
     // A drained job has nothing left to go on with; a suspended one goes on from here.
-    if (!drain) this.#savepoint = info;
+    if (!drain) this.#savepoint = await this.#describe(location, startedAtMs);
   }
 
-  async #describe(location: string): Promise<CheckpointInfo> {
-    const { latest } = await this.#parts.cluster.checkpoints(this.#flinkId);
-    const found = [latest.savepoint, latest.completed].find((it) => it?.external_path === location);
-    const info = found === undefined || found === null ? undefined : checkpointInfo(found);
-    return { number: 0, takenAtMs: Date.now(), writeMs: 0, bytes: 0, ...info, kind: 'savepoint', location: toUri(location) };
+  /** Flink shows a new savepoint some seconds later (web.refresh-interval); its path is known before. */
+  async #describe(location: string, startedAtMs: number): Promise<CheckpointInfo> {
+    const deadline = Date.now() + describeTimeoutMs;
+    const known = { takenAtMs: startedAtMs, writeMs: Date.now() - startedAtMs, kind: 'savepoint', location: toUri(location) } as const;
+    for (;;) {
+      const { latest } = await this.#parts.cluster.checkpoints(this.#flinkId);
+      const found = latest.savepoint === null ? undefined : checkpointInfo(latest.savepoint);
+      if (found?.location === known.location) return found;
+      if (Date.now() > deadline) return { number: 0, bytes: 0, ...known };
+      await pause(this.#parts.options.pollIntervalMs / 4);
+    }
   }
 
   #savepointDirectory(target: string | undefined): string | undefined {
