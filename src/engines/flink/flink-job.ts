@@ -5,6 +5,7 @@ import type { JobGraph } from '../../stream/job-graph.js';
 import { planJob } from '../../stream/planner/index.js';
 import { checkScale } from '../runtime/check-scale.js';
 import { JobStatistics } from '../runtime/job-statistics.js';
+import { checkSameChains } from './check-chains.js';
 import { checkpointInfo, checkpointStatus } from './checkpoint-status.js';
 import type { FlinkCluster, FlinkJobDetails } from './cluster.js';
 import { FlinkMetrics } from './flink-metrics.js';
@@ -184,6 +185,7 @@ export class FlinkJob implements RunningJob {
     return this.#change('rescaling', async () => {
       const overrides = { ...this.#overrides, ...checkScale(submission.graph, operatorOrRole, parallelism, submission.keyGroups) };
       const plan = planJob(submission.graph, { parallelism: submission.parallelism, keyGroups: submission.keyGroups, overrides });
+      checkSameChains(this.#plan, plan);
       const savepoint = await this.#parts.cluster.stop(this.#flinkId, false, this.#savepointDirectory(undefined));
       await this.#untilEnded();
       await this.#runAgain(plan, overrides, savepoint);

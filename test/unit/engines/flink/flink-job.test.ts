@@ -30,6 +30,18 @@ const definition = defineJob({
   },
 });
 
+/** An exchange on both sides of `twice`: it is a chain of its own at any parallelism. */
+const exchanged = defineJob({
+  name: 'flights',
+  build: ({ source }) => {
+    source(emptySource({ delay: t.int32() }, { maxParallelism: 1 }))
+      .rebalance()
+      .map((row) => row, { name: 'twice', parallelism: 2 })
+      .rebalance()
+      .to(emptySink());
+  },
+});
+
 let server: RestServer;
 let logged: LogRecord[];
 beforeEach(async () => {
@@ -194,7 +206,7 @@ test('a stop that Flink refuses leaves the job running', async () => {
 test('scale stops the job with a savepoint and runs it again from there, under its own id', async () => {
   const moved: unknown[] = [];
   const engine = createFlinkEngine({ address: server.address, jar, pollIntervalMs: 10 });
-  const job = await engine.submit(submission(), (...change) => moved.push(change));
+  const job = await engine.submit({ ...submission(), graph: buildGraph(exchanged, {}) }, (...change) => moved.push(change));
   await job.seen;
   stoppable('j1');
   running('j2');
@@ -210,8 +222,19 @@ test('scale stops the job with a savepoint and runs it again from there, under i
   await job.detach();
 });
 
-test('a job that cannot be run again after scale says where its state is', async () => {
+test('what would fuse or part chains is refused before the job is stopped', async () => {
   const job = await submit();
+  await job.seen;
+  const error = await failure(job.scale('twice', 3));
+  assert.equal(error.code, 'UNSUPPORTED');
+  assert.match(error.message, /\[twice -> collect\] would become \[twice\], \[collect\]/);
+  assert.equal(job.state, 'running');
+  assert.equal(server.calls('POST /jobs/j1/stop').length, 0);
+  await job.detach();
+});
+
+test('a job that cannot be run again after scale says where its state is', async () => {
+  const job = await submit({}, { graph: buildGraph(exchanged, {}) });
   await job.seen;
   stoppable('j1');
   server.on('GET /jobs/j1', { body: details('j1', 'FINISHED') });
