@@ -48,7 +48,7 @@ function assertWhole(count: number): void {
 
 async function json<T>(...args: readonly string[]): Promise<T> {
   const { code, stdout, stderr } = await sandbox.run(...args, '--json');
-  assert.equal(code, 0, stderr);
+  assert.equal(code, 0, stderr + stdout);
   return JSON.parse(stdout) as T;
 }
 
