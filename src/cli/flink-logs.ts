@@ -1,4 +1,5 @@
-import { isMillraceError, sleep, systemClock } from '../core/index.js';
+import { setTimeout } from 'node:timers/promises';
+import { isMillraceError } from '../core/index.js';
 import { FlinkCluster, jobHasEnded, resolveFlinkEngineOptions } from '../engines/flink/index.js';
 import type { FlinkEntry } from './control/directory.js';
 
@@ -21,7 +22,7 @@ export async function printFlinkLogs({ options, flinkId }: FlinkEntry, write: (t
       printed.set(taskManager, lines.length);
     }
     if (!goesOn) return;
-    await sleep(systemClock, pollMs);
+    await setTimeout(pollMs);
   }
 }
 

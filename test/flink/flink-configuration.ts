@@ -43,6 +43,9 @@ export function flinkConfiguration({ folder, ports, slots, highAvailability }: C
     'web.upload.dir': join(folder, 'tmp'),
     'execution.checkpointing.dir': `file://${join(folder, 'checkpoints')}`,
     'execution.checkpointing.savepoint-dir': `file://${join(folder, 'savepoints')}`,
+    // What REST shows is old by so much: 3 s and 10 s by default.
+    'web.refresh-interval': '500',
+    'metrics.fetcher.update-interval': '1000',
     'heartbeat.interval': '2000',
     'heartbeat.timeout': '10000',
     ...(highAvailability ? highAvailabilityByZooKeeper(folder, ports.zooKeeper) : {}),

@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import { MillraceError } from '../../core/errors.js';
-import { sleep, systemClock } from '../../core/index.js';
 import { failureOf } from './flink-failure.js';
 import type { ResolvedFlinkEngineOptions } from './options.js';
+import { pause } from './pause.js';
 import { RestClient } from './rest-client.js';
 
 export type FlinkJobState =
@@ -197,7 +197,7 @@ export class FlinkCluster {
             details: { limitMs: savepointTimeoutMs },
           },
         );
-      await sleep(systemClock, operationPollMs);
+      await pause(operationPollMs);
     }
   }
 }

@@ -14,6 +14,8 @@ import { restorePath } from './restore-path.js';
 import { toUri } from './uri.js';
 
 const packageRoot = fileURLToPath(new URL('../../../..', import.meta.url));
+/** Where TaskManagers run on this machine; elsewhere it lies where their image has it. */
+const ownHostEntry = fileURLToPath(new URL('host/main.js', import.meta.url));
 const entryClass = 'millrace.flink.MillraceJob';
 
 /** A job that Flink runs already, as another process submitted it. */
@@ -136,7 +138,7 @@ class Submitter {
       ...{ millrace: packageVersion(), job: { id, name }, params, parallelism, overrides },
       bundle: { hash: bundle.hash, ...(bundle.source === undefined ? {} : { source: bundle.source }) },
       host: {
-        ...{ node: options.hostNode, entry: options.hostEntry, options: options.hostOptions, env: options.hostEnv },
+        ...{ node: options.hostNode, entry: options.hostEntry ?? ownHostEntry, options: options.hostOptions, env: options.hostEnv },
         ...{ startTimeoutMs: options.hostStartTimeoutMs, closeTimeoutMs: options.hostCloseTimeoutMs, lingerMs: options.hostLingerMs },
       },
       options: { batchRows: options.batchRows, flushIntervalMs: options.flushIntervalMs },

@@ -1,13 +1,15 @@
-import { createLogger, deferred, MillraceError, sleep, systemClock, withDeadline, type Logger, type MetricSample } from '../../core/index.js';
+import { createLogger, deferred, MillraceError, withDeadline, type Logger, type MetricSample } from '../../core/index.js';
 import type { CheckpointInfo } from '../../stream/checkpoint.js';
 import type { CheckpointStatus, JobState, JobStatus, JobSubmission, JobSummary, RunningJob } from '../../stream/engine.js';
 import type { JobGraph } from '../../stream/job-graph.js';
 import { planJob } from '../../stream/planner/index.js';
 import { checkScale } from '../runtime/check-scale.js';
 import { JobStatistics } from '../runtime/job-statistics.js';
+import { checkSameChains } from './check-chains.js';
 import { checkpointInfo, checkpointStatus } from './checkpoint-status.js';
 import type { FlinkCluster, FlinkJobDetails } from './cluster.js';
 import { FlinkMetrics } from './flink-metrics.js';
+import { pause } from './pause.js';
 import { toUri } from './uri.js';
 import { jobFailure } from './job-failure.js';
 import { allRun, hasEnded, jobState, waiting } from './job-state.js';
@@ -15,6 +17,9 @@ import type { ResolvedFlinkEngineOptions } from './options.js';
 
 /** Flink gathers metrics every 10 s (metrics.fetcher.update-interval): a rate over less would jump. */
 const rateWindowMs = 30_000;
+
+const looksForMetrics = 3;
+const describeTimeoutMs = 5_000;
 
 /** What a job on Flink needs from who submitted it. */
 export interface FlinkJobParts {
@@ -54,6 +59,8 @@ export class FlinkJob implements RunningJob {
   readonly #end = deferred<JobSummary>();
   readonly #running = deferred();
   readonly #seen = deferred();
+  /** Aborted when there is nothing to watch any more. */
+  readonly #watching = new AbortController();
   #flinkId: string;
   #plan: JobGraph;
   #overrides: Readonly<Record<string, number>>;
@@ -68,6 +75,7 @@ export class FlinkJob implements RunningJob {
   #savepoint: CheckpointInfo | undefined;
   #seenAtMs = Date.now();
   #waitingSinceMs: number | undefined;
+  #looks = 0;
   /** One change at a time: stop, suspend, savepoint, scale. */
   #changing: Promise<void> = Promise.resolve();
 
@@ -111,6 +119,7 @@ export class FlinkJob implements RunningJob {
   async detach(): Promise<void> {
     if (this.#settled) return;
     this.#settled = true;
+    this.#watching.abort();
     this.#statistics.stop(this.#metrics.samples);
     await this.#parts.release();
   }
@@ -153,7 +162,11 @@ export class FlinkJob implements RunningJob {
   }
 
   savepoint(target?: string): Promise<CheckpointInfo> {
-    return this.#change(undefined, async () => this.#describe(await this.#parts.cluster.savepoint(this.#flinkId, this.#savepointDirectory(target))));
+    return this.#change(undefined, async () => {
+      const startedAtMs = Date.now();
+      const location = await this.#parts.cluster.savepoint(this.#flinkId, this.#savepointDirectory(target));
+      return this.#describe(location, startedAtMs);
+    });
   }
 
   async cancel(): Promise<void> {
@@ -172,6 +185,7 @@ export class FlinkJob implements RunningJob {
     return this.#change('rescaling', async () => {
       const overrides = { ...this.#overrides, ...checkScale(submission.graph, operatorOrRole, parallelism, submission.keyGroups) };
       const plan = planJob(submission.graph, { parallelism: submission.parallelism, keyGroups: submission.keyGroups, overrides });
+      checkSameChains(this.#plan, plan);
       const savepoint = await this.#parts.cluster.stop(this.#flinkId, false, this.#savepointDirectory(undefined));
       await this.#untilEnded();
       await this.#runAgain(plan, overrides, savepoint);
@@ -201,17 +215,23 @@ export class FlinkJob implements RunningJob {
   }
 
   async #stop(drain: boolean, target: string | undefined): Promise<void> {
+    const startedAtMs = Date.now();
     const location = await this.#parts.cluster.stop(this.#flinkId, drain, this.#savepointDirectory(target));
-    const info = await this.#describe(location);
     // A drained job has nothing left to go on with; a suspended one goes on from here.
-    if (!drain) this.#savepoint = info;
+    if (!drain) this.#savepoint = await this.#describe(location, startedAtMs);
   }
 
-  async #describe(location: string): Promise<CheckpointInfo> {
-    const { latest } = await this.#parts.cluster.checkpoints(this.#flinkId);
-    const found = [latest.savepoint, latest.completed].find((it) => it?.external_path === location);
-    const info = found === undefined || found === null ? undefined : checkpointInfo(found);
-    return { number: 0, takenAtMs: Date.now(), writeMs: 0, bytes: 0, ...info, kind: 'savepoint', location: toUri(location) };
+  /** Flink shows a new savepoint some seconds later (web.refresh-interval); its path is known before. */
+  async #describe(location: string, startedAtMs: number): Promise<CheckpointInfo> {
+    const deadline = Date.now() + describeTimeoutMs;
+    const known = { takenAtMs: startedAtMs, writeMs: Date.now() - startedAtMs, kind: 'savepoint', location: toUri(location) } as const;
+    for (;;) {
+      const { latest } = await this.#parts.cluster.checkpoints(this.#flinkId);
+      const found = latest.savepoint === null ? undefined : checkpointInfo(latest.savepoint);
+      if (found?.location === known.location) return found;
+      if (Date.now() > deadline) return { number: 0, bytes: 0, ...known };
+      await pause(this.#parts.options.pollIntervalMs / 4);
+    }
   }
 
   #savepointDirectory(target: string | undefined): string | undefined {
@@ -226,7 +246,7 @@ export class FlinkJob implements RunningJob {
     while (!hasEnded((await cluster.job(this.#flinkId)).state)) {
       if (Date.now() > deadline)
         throw new MillraceError('DEADLINE_EXCEEDED', `job ${this.name}: its stop on Flink did not end within ${options.cancelTimeoutMs} ms`);
-      await sleep(systemClock, options.pollIntervalMs / 5);
+      await pause(options.pollIntervalMs / 5);
     }
   }
 
@@ -261,12 +281,11 @@ export class FlinkJob implements RunningJob {
       if (hasEnded(details.state) || (details.state === 'RUNNING' && allRun(details.vertices))) return;
       if (Date.now() > deadline)
         throw new MillraceError('DEADLINE_EXCEEDED', `job ${this.name}: not all of its subtasks run again on Flink; see millrace logs ${this.id}`);
-      await sleep(systemClock, options.pollIntervalMs / 5);
+      await pause(options.pollIntervalMs / 5);
     }
   }
 
   async #watch(): Promise<void> {
-    // Timers of a job keep the process alive until it has ended.
     while (!this.#settled) {
       try {
         if (this.#state !== 'rescaling') await this.#look();
@@ -275,7 +294,7 @@ export class FlinkJob implements RunningJob {
         await this.#unseen(MillraceError.from(thrown));
       }
       // Until all run, somebody waits.
-      await sleep(systemClock, this.#hasRun ? this.#parts.options.pollIntervalMs : this.#parts.options.pollIntervalMs / 4);
+      await pause(this.#hasRun ? this.#parts.options.pollIntervalMs : this.#parts.options.pollIntervalMs / 4, this.#watching.signal);
     }
   }
 
@@ -296,11 +315,12 @@ export class FlinkJob implements RunningJob {
     if (this.#state !== 'draining' && this.#state !== 'rescaling') this.#changed(state);
     this.#checkpoints = checkpointStatus(await cluster.checkpoints(id));
     await this.#lookForRestarts(id);
-    const isFirst = this.#metrics.samples.length === 0;
+    const wasWhole = this.#metrics.isWhole;
     await this.#metrics.read(id, this.#plan, details.vertices);
-    // What was counted before is not the rate of now.
-    if (isFirst) this.#statistics.keep([]);
-    this.#seen.resolve();
+    // What was counted before the first reading is not the rate of now.
+    if (!wasWhole) this.#statistics.keep([]);
+    // Flink gathers metrics only when they are asked for, and answers before it has them.
+    if (this.#metrics.isWhole || ++this.#looks >= looksForMetrics) this.#seen.resolve();
   }
 
   #changed(state: JobState): void {
@@ -369,6 +389,7 @@ export class FlinkJob implements RunningJob {
   async #settle(state: 'finished' | 'suspended' | 'cancelled' | 'failed', error?: MillraceError): Promise<void> {
     if (this.#settled) return;
     this.#settled = true;
+    this.#watching.abort();
     this.#statistics.stop(this.#metrics.samples);
     await this.#parts.release();
     this.#seen.resolve();

@@ -19,6 +19,7 @@ export class FlinkMetrics {
   readonly #job: string;
   readonly #lists = new Map<string, VertexMetrics>();
   #samples: readonly MetricSample[] = [];
+  #isWhole = false;
 
   constructor(cluster: FlinkCluster, job: string) {
     this.#cluster = cluster;
@@ -30,8 +31,14 @@ export class FlinkMetrics {
     return this.#samples;
   }
 
+  /** Every operator had something to say in the last reading. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
   /** The job has new subtasks. */
   forget(): void {
+    this.#isWhole = false;
     this.#lists.clear();
     this.#samples = [];
   }
@@ -39,7 +46,8 @@ export class FlinkMetrics {
   async read(flinkId: string, plan: JobGraph, vertices: readonly FlinkVertexDetails[]): Promise<void> {
     const pairs = matchVertices(plan, vertices);
     const samples = await Promise.all(pairs.map(({ vertex, details }) => this.#readVertex(flinkId, vertex, details.id)));
-    this.#samples = samples.flat();
+    this.#isWhole = pairs.length === plan.vertices.length && samples.every((own) => own.length > 0);
+    if (samples.some((own) => own.length > 0)) this.#samples = samples.flat();
   }
 
   async #readVertex(flinkId: string, vertex: JobVertex, id: string): Promise<MetricSample[]> {
@@ -54,14 +62,17 @@ export class FlinkMetrics {
   }
 }
 
-/** Flink names a vertex by its operators: ours alone, or behind the idle source that one without inputs has. */
+/** What the bridge puts before a vertex without inputs. */
+const idleSource = 'Source: keep-alive -> ';
+
+/** Flink names a vertex by its operators: ours alone, or behind the idle source. */
 export function matchVertices(
   plan: Pick<JobGraph, 'vertices'>,
   vertices: readonly FlinkVertexDetails[],
 ): readonly { readonly vertex: JobVertex; readonly details: FlinkVertexDetails }[] {
   const left = [...vertices];
   return plan.vertices.flatMap((vertex) => {
-    const at = left.findIndex(({ name }) => name === vertex.name || name.endsWith(` -> ${vertex.name}`));
+    const at = left.findIndex(({ name }) => name === vertex.name || name === `${idleSource}${vertex.name}`);
     const [details] = at < 0 ? [] : left.splice(at, 1);
     return details === undefined ? [] : [{ vertex, details }];
   });
@@ -72,17 +83,19 @@ function inFlink(text: string): string {
   return text.replace(/[ .:,]/g, '_');
 }
 
-/** `<operator>.millrace.<uid>_<metric>`; a metric of the chain has no uid before it. */
+const ofChain = 'chain_';
+
+/** `<operator>.millrace.<uid>_<metric>`, or `chain_<metric>` for one of the whole subtask; undefined where it has no value yet. */
 export function sampleOf(vertex: JobVertex, name: string, { sum, avg, min }: MetricAggregate, job: string): MetricSample | undefined {
   const own = name.slice(name.indexOf(group) + group.length);
   const operator = vertex.operators.filter(({ uid }) => own.startsWith(`${inFlink(uid)}_`)).sort((a, b) => b.uid.length - a.uid.length)[0];
-  const metric = operator === undefined ? own : own.slice(operator.uid.length + 1);
-  const type = metric.endsWith('_total') ? 'counter' : 'gauge';
-  // What has no value yet is no number.
-  const value = type === 'counter' ? sum : metric.endsWith('watermark_seconds') ? min : avg;
-  if (Number.isNaN(value)) return undefined;
+  if (operator === undefined && !own.startsWith(ofChain)) return undefined;
+  const metric = own.slice(operator === undefined ? ofChain.length : operator.uid.length + 1);
+  const type = /_(total|sum|count)$/.test(metric) ? 'counter' : 'gauge';
+  const value = type === 'counter' ? sum : metric === 'watermark_seconds' ? min : avg;
+  if (!Number.isFinite(value)) return undefined;
   const labels = operator === undefined ? { chain: vertex.name } : labelsOf(operator);
-  return { name: metric.startsWith('millrace_') ? metric : `millrace_${metric}`, help: '', type, labels: { job, ...labels }, value };
+  return { name: `millrace_${metric}`, help: '', type, labels: { job, ...labels }, value };
 }
 
 function labelsOf({ uid, name, role }: OperatorNode): Readonly<Record<string, string>> {

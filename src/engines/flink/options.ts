@@ -1,9 +1,5 @@
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { resolveOptions } from '../../core/options.js';
-
-/** Of this package, where TaskManagers run on this machine; elsewhere it lies where the image has it. */
-const ownHostEntry = fileURLToPath(new URL('host/main.js', import.meta.url));
 
 const wait = z.number().min(1);
 
@@ -11,7 +7,7 @@ export const flinkEngineOptions = z.strictObject({
   address: z.string().refine(isHttpUrl, 'must be the URL of REST, as in http://host:8081'),
   jar: z.string().min(1),
   hostNode: z.string().min(1).default('node'),
-  hostEntry: z.string().startsWith('/', 'must be an absolute path').default(ownHostEntry),
+  hostEntry: z.string().startsWith('/', 'must be an absolute path').optional(),
   hostOptions: z.array(z.string()).default([]),
   hostEnv: z.record(z.string(), z.string()).default({}),
   hostStartTimeoutMs: wait.default(60_000),

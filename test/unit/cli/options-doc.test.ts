@@ -13,6 +13,7 @@ import { kafkaSinkOptions } from '../../../src/connectors/kafka/kafka-sink.js';
 import { kafkaSourceOptions } from '../../../src/connectors/kafka/kafka-source.js';
 import { generatorOptions } from '../../../src/connectors/generator.js';
 import { embeddedEngineOptions } from '../../../src/engines/embedded/options.js';
+import { flinkEngineOptions } from '../../../src/engines/flink/options.js';
 import { scoreOptions } from '../../../src/inference/options.js';
 import { clusterOptions } from '../../../src/ml-framework/cluster/cluster-config.js';
 import { trainOptions } from '../../../src/ml-framework/training/train-options.js';
@@ -59,6 +60,7 @@ const sections: Readonly<Record<string, Shaped>> = {
   '`stream.score(model, options)`': scoreOptions,
   '`defineCluster(options)`': clusterOptions,
   '`createEmbeddedEngine(options)`': embeddedEngineOptions,
+  '`createFlinkEngine(options)`': flinkEngineOptions,
   '`trace(fn, example, options)`, and all that compile': traceOptionsSchema,
   '`compileGradients(model, loss, options)`, `compilePredict(model, options)`': added(compileOptionsSchema, traceOptionsSchema),
   '`compileTrainStep(model, loss, optimizer, options)`': added(trainStepOptionsSchema, compileOptionsSchema),

@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, afterEach, before, beforeEach } from 'node:test';
+import { isAlive } from '../../src/core/is-alive.js';
+import { flinkTest, hasFlink } from '../flink/flink-test.js';
+import { LocalFlink } from '../flink/local-flink.js';
+import { parseLines, Sandbox, type Command, type Ended } from './millrace.js';
+
+let cluster: LocalFlink;
+before(async () => {
+  if (hasFlink) cluster = await LocalFlink.start({ taskManagers: 2, slots: 4 });
+});
+after(() => cluster?.close());
+
+let sandbox: Sandbox;
+beforeEach(() => {
+  sandbox = new Sandbox();
+});
+afterEach(() => sandbox.close());
+
+interface Run {
+  readonly count: number;
+  readonly rate?: number;
+  readonly failAt?: number;
+}
+
+/** `millrace run count.ts` on the cluster. */
+function countArguments({ count, rate, failAt }: Run, ...more: readonly string[]): string[] {
+  const set = { output: sandbox.path('out.jsonl'), count, ...(rate === undefined ? {} : { rate }), ...(failAt === undefined ? {} : { failAt }) };
+  const flags = Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+  return ['run', sandbox.job('count.ts'), ...flags, '-p', '2', '--engine', 'flink', '--address', cluster.address, ...more];
+}
+
+/** Rows that the job wrote: one for each number, as each is the largest of its key so far or follows one that is. */
+function rows(): readonly Record<string, unknown>[] {
+  return parseLines(readFileSync(sandbox.path('out.jsonl'), 'utf8'));
+}
+
+function assertWhole(count: number): void {
+  const written = rows();
+  assert.equal(written.length, count);
+  const largest = Array.from({ length: 10 }, (_, key) => Math.max(...written.filter((row) => row['key'] === key).map((row) => row['n'] as number)));
+  assert.deepEqual(
+    largest,
+    Array.from({ length: 10 }, (_, key) => count - 10 + key),
+  );
+}
+
+async function json<T>(...args: readonly string[]): Promise<T> {
+  const { code, stdout, stderr } = await sandbox.run(...args, '--json');
+  assert.equal(code, 0, stderr + stdout);
+  return JSON.parse(stdout) as T;
+}
+
+interface Status {
+  readonly state: string;
+  readonly attempt: number;
+  readonly operators: readonly { readonly name: string; readonly parallelism: number; readonly recordsIn: number }[];
+}
+
+/** The state of the only job, as soon as it is the wanted one. */
+async function untilStatus(wanted: (status: Status) => boolean): Promise<Status> {
+  for (let tries = 0; ; tries++) {
+    const status = await json<readonly Status[]>('status');
+    if (status[0] !== undefined && wanted(status[0])) return status[0];
+    if (tries > 40) throw new Error(`the job never came to it: ${JSON.stringify(status)}`);
+  }
+}
+
+function assertSuccess({ code, stderr }: Ended): void {
+  assert.equal(code, 0, stderr);
+}
+
+function started(command: Command): Promise<void> {
+  return command.until(() => command.stderr.includes('running:'), 'progress of the running job');
+}
+
+flinkTest('a job runs on Flink to its end, its output is whole, and its entry is gone', async () => {
+  const ended = await sandbox.run(...countArguments({ count: 1_000 }));
+  assertSuccess(ended);
+  assert.match(ended.stderr, new RegExp(`job count \\(\\w+\\) started on Flink at ${cluster.address} as [0-9a-f]{32}`));
+  assert.match(ended.stderr, /job count finished after/);
+  assertWhole(1_000);
+  assert.deepEqual(sandbox.registered, []);
+});
+
+flinkTest('the same on Flink 1.20', async () => {
+  const old = await LocalFlink.start({ version: '1.20.3' });
+  try {
+    assertSuccess(await sandbox.run(...countArguments({ count: 1_000 }, '--address', old.address)));
+    assertWhole(1_000);
+  } finally {
+    await old.close();
+  }
+});
+
+flinkTest('what a job prints on TaskManagers is printed by the command, in the order of each subtask', async () => {
+  const file = sandbox.write(
+    'print.ts',
+    `import { console, defineJob, generator, t } from 'millrace';
+     export default defineJob({ name: 'print', build: ({ source }) => {
+       source(generator({ schema: { n: t.int32() }, count: 200, make: (n) => ({ n }) })).to(console());
+     } });`,
+  );
+  const { code, stdout, stderr } = await sandbox.run('run', file, '--engine', 'flink', '--address', cluster.address);
+  assert.equal(code, 0, stderr);
+  const numbers = stdout.split('\n').flatMap((line) => /\bn\b\D*(\d+)/.exec(line)?.[1] ?? []);
+  assert.deepEqual(
+    numbers.map(Number),
+    Array.from({ length: 200 }, (_, n) => n),
+  );
+});
+
+flinkTest('a function that throws ends the job with its own error, operator and exit code', async () => {
+  const { code, stderr } = await sandbox.run(...countArguments({ count: 1_000, failAt: 500 }));
+  assert.equal(code, 5, stderr);
+  assert.match(stderr, /USER_FUNCTION .*with.*number 500 is not welcome/);
+});
+
+flinkTest('a TaskManager without Millrace says so, and what to do', async () => {
+  const { code, stderr } = await sandbox.run(...countArguments({ count: 10 }, '--host-entry', '/nowhere/main.js'));
+  assert.notEqual(code, 0);
+  assert.match(stderr, /\/nowhere\/main\.js/);
+});
+
+flinkTest('a TaskManager without Node says so', async () => {
+  const { code, stderr } = await sandbox.run(...countArguments({ count: 10 }, '--host-node', '/nowhere/node'));
+  assert.notEqual(code, 0);
+  assert.match(stderr, /\/nowhere\/node/);
+});
+
+flinkTest('nobody at the address', async () => {
+  const { code, stderr } = await sandbox.run(...countArguments({ count: 10 }, '--address', 'http://127.0.0.1:1'));
+  assert.equal(code, 7);
+  assert.match(stderr, /UNAVAILABLE no Flink cluster answers at http:\/\/127\.0\.0\.1:1/);
+});
+
+flinkTest('a job that was left to Flink is found by every command, and goes on from a savepoint with nothing lost', async () => {
+  assertSuccess(await sandbox.run(...countArguments({ count: 40_000, rate: 2_000 }, '--detached', '--checkpoint-every', '1 s')));
+  const running = await untilStatus(
+    ({ state, operators }) => state === 'running' && operators.every(({ name, recordsIn }) => name === 'numbers' || recordsIn > 0),
+  );
+  assert.deepEqual(
+    running.operators.map(({ name, parallelism }) => [name, parallelism]),
+    [
+      ['numbers', 2],
+      ['with', 2],
+      ['reduce', 2],
+      ['jsonl', 1],
+    ],
+  );
+  const again = await sandbox.run(...countArguments({ count: 10 }));
+  assert.match(again.stderr, /JOB_EXISTS/);
+  const savepoint = await json<{ readonly location: string; readonly kind: string; readonly bytes: number }>('savepoint');
+  assert.match(savepoint.location, /^file:\/\/.*savepoint-/);
+  assert.ok(savepoint.bytes > 0);
+  const fused = await sandbox.run('scale', 'reduce=1');
+  assert.match(fused.stderr, /UNSUPPORTED .*reduce.*jsonl/);
+  await json('scale', 'reduce=3');
+  assert.equal((await untilStatus(({ state }) => state === 'running')).operators.find(({ name }) => name === 'reduce')?.parallelism, 3);
+  assert.match((await sandbox.run('logs')).stdout, /tm\d .*millrace\.node.*reduce \(3\/3\)/);
+  const stopped = await json<{ readonly state: string; readonly checkpoints: { readonly last: { readonly location: string } } }>('stop', '--savepoint');
+  assert.equal(stopped.state, 'suspended');
+  assert.deepEqual(sandbox.registered, []);
+  assertSuccess(await sandbox.run(...countArguments({ count: 40_000, rate: 20_000 }, '--restore', stopped.checkpoints.last.location, '--scale', 'reduce=4')));
+  assertWhole(40_000);
+});
+
+flinkTest('Ctrl-C drains: what was read is written', async () => {
+  // Of one subtask, each number is larger than all before.
+  const command = sandbox.start(...countArguments({ count: 10_000_000, rate: 2_000 }, '-p', '1'));
+  await started(command);
+  command.kill('SIGINT');
+  const ended = await command.ended;
+  assertSuccess(ended);
+  assert.match(ended.stderr, /job count finished/);
+  const written = rows();
+  assert.ok(written.length > 0);
+  assert.deepEqual(
+    written.map((row) => row['n']),
+    written.map((_, n) => n),
+  );
+});
+
+flinkTest('a job outlives the command that is killed; another one finds it and ends it', async () => {
+  const command = sandbox.start(...countArguments({ count: 10_000_000, rate: 2_000 }));
+  await started(command);
+  command.kill('SIGKILL');
+  await command.ended;
+  assert.equal((await untilStatus(({ state }) => state === 'running')).state, 'running');
+  await json('cancel');
+  assert.deepEqual(await json<readonly unknown[]>('status'), []);
+  assert.deepEqual(sandbox.registered, []);
+});
+
+flinkTest('a killed TaskManager costs a restart and no row', async () => {
+  const victim = await LocalFlink.start({ taskManagers: 2, slots: 2, configuration: { 'heartbeat.timeout': '4000' } });
+  try {
+    const command = sandbox.start(...countArguments({ count: 20_000, rate: 2_000 }, '--address', victim.address, '--checkpoint-every', '500 ms', '--json'));
+    const last = (event: string): Record<string, unknown> | undefined => command.events.filter((it) => it['event'] === event).at(-1);
+    const completed = (): number => (last('progress')?.['checkpoints'] as { readonly completed: number } | undefined)?.completed ?? 0;
+    await command.until(() => completed() > 2, 'checkpoints');
+    await victim.killTaskManager(0);
+    await victim.startTaskManager(0);
+    const { code, stderr, stdout } = await command.ended;
+    assert.equal(code, 0, stderr + stdout);
+    assert.ok((last('summary')?.['restarts'] as number) >= 1);
+    assertWhole(20_000);
+    const { pids } = victim;
+    await victim.stop();
+    assert.deepEqual(
+      pids.filter((pid) => isAlive(pid)),
+      [],
+    );
+  } finally {
+    await victim.close();
+  }
+});
