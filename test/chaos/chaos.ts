@@ -1,51 +1,71 @@
 import { parseArgs } from 'node:util';
-import { describeCase, drawCase, faultNames, type ChaosCase, type FaultName } from './cases.js';
-import { canFillDisk, runCase, type ChaosResult } from './run-case.js';
+import { missingForKafka } from '../kafka/kafka-jars.js';
+import { missingKcat } from '../kafka/read-topic.js';
+import { describeCase, drawCase, faultNames, media, type FaultName, type Medium } from './cases.js';
+import { KafkaGrounds } from './kafka-grounds.js';
+import { canFillDisk } from './run-case.js';
+import { cellTable, failures, type Outcome } from './table.js';
+import { WeightJudge } from './weights.js';
 
 /**
- * The counting job with random faults, as a real process with real threads and gRPC.
+ * The counting job with random faults, as a real process with real threads and gRPC, through files and a real broker.
  *
- *     npm run chaos -- [--runs N] [--seed S] [--fault F]
+ *     npm run chaos -- [--runs N] [--seed S] [--fault F] [--through files|kafka]
  *
- * Prints a line for each run and a table by cell; ends with 1 where a run failed. A run is drawn from its seed alone.
+ * Prints a line for each run and a table by cell; ends with 1 where a run failed, in CI also where one was left out. A run is
+ * drawn from its seed (and the choice of faults) alone.
  */
-const { values } = parseArgs({ options: { runs: { type: 'string', default: '20' }, seed: { type: 'string', default: '1' }, fault: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { runs: { type: 'string', default: '20' }, seed: { type: 'string', default: '1' }, fault: { type: 'string' }, through: { type: 'string' } },
+});
 const runs = Number(values.runs);
 const first = Number(values.seed);
-if (!Number.isInteger(runs) || runs < 1 || !Number.isInteger(first)) throw new Error('chaos: --runs and --seed want whole numbers');
-if (values.fault !== undefined && !faultNames.includes(values.fault as FaultName))
-  throw new Error(`chaos: no fault '${values.fault}'; there are: ${faultNames.join(', ')}`);
+if (!Number.isInteger(runs) || runs < 1 || !Number.isInteger(first) || first < 0) throw new Error('chaos: --runs and --seed want whole numbers');
+const fault = oneOf('fault', values.fault, faultNames);
+const through = oneOf('through', values.through, media);
+if (through === 'files' && fault?.startsWith('broker') === true) throw new Error(`chaos: fault '${fault}' goes through kafka only`);
+const cases = Array.from({ length: runs }, (_, i) => drawCase(first + i, { fault, through }));
 
-const hasDisk = canFillDisk();
-if (!hasDisk) console.log("this process may not mount a small disk: fault 'disk full' is left out");
-const results: (ChaosResult | { readonly case: ChaosCase; readonly error: Error })[] = [];
-for (let i = 0; i < runs; i++) {
-  const chaos = drawCase(first + i, values.fault as FaultName | undefined);
-  if (chaos.fault === 'disk full' && !hasDisk) continue;
-  try {
-    const result = await runCase(chaos);
-    results.push(result);
-    console.log(`ok      ${describeCase(chaos)}; ${result.hits} hits, ${result.restarts} restarts, ${(result.durationMs / 1000).toFixed(1)} s`);
-  } catch (thrown) {
-    results.push({ case: chaos, error: thrown as Error });
-    console.log(`FAILED  ${(thrown as Error).message}`);
+const without = new Map<string, string>();
+const noKafka = cases.some((chaos) => chaos.through === 'kafka') ? ((await missingForKafka()) ?? (await missingKcat())) : undefined;
+if (noKafka !== undefined) without.set('kafka', noKafka);
+if (cases.some((chaos) => chaos.fault === 'disk full') && !canFillDisk()) without.set('disk full', 'this process may not mount a small disk');
+const grounds = noKafka === undefined && cases.some((chaos) => chaos.through === 'kafka') ? await KafkaGrounds.start() : undefined;
+const judge = new WeightJudge(grounds);
+
+console.log(`${runs} runs from seed ${first}`);
+const outcomes: Outcome[] = [];
+let leftOut = 0;
+try {
+  for (const chaos of cases) {
+    const missing = without.get(chaos.through) ?? without.get(chaos.fault);
+    if (missing !== undefined) {
+      leftOut++;
+      console.log(`skipped ${describeCase(chaos)}: ${missing}`);
+      continue;
+    }
+    try {
+      const result = await judge.run(chaos);
+      outcomes.push(result);
+      console.log(`ok      ${describeCase(chaos)}; ${result.hits} hits, ${result.restarts} restarts, ${(result.durationMs / 1000).toFixed(1)} s`);
+    } catch (thrown) {
+      outcomes.push({ case: chaos, error: thrown as Error });
+      console.log(`FAILED  ${(thrown as Error).message}`);
+    }
   }
+} finally {
+  await grounds?.close();
 }
 
-console.log(`\n${'fault'.padEnd(36)} mode  runs  hits  restarts  failed`);
-for (const fault of faultNames) {
-  for (const mode of ['bsp', 'asp'] as const) {
-    const cell = results.filter((result) => result.case.fault === fault && result.case.mode === mode);
-    if (cell.length === 0) continue;
-    const sum = (of: 'hits' | 'restarts'): number => cell.reduce((so, result) => so + ('error' in result ? 0 : result[of]), 0);
-    const failed = cell.filter((result) => 'error' in result).length;
-    console.log(
-      `${fault.padEnd(36)} ${mode}  ${[cell.length, sum('hits'), sum('restarts'), failed].map((n, c) => String(n).padStart([4, 4, 8, 6][c]!)).join('  ')}`,
-    );
-  }
-}
-const failed = results.filter((result) => 'error' in result);
+const failed = failures(outcomes);
+console.log(`\n${cellTable(outcomes)}`);
 console.log(
-  `\n${results.length} runs from seed ${first}, ${failed.length} failed${failed.length === 0 ? '' : `: seeds ${failed.map((result) => result.case.seed).join(', ')}`}`,
+  `\n${outcomes.length} runs from seed ${first}, ${failed.length} failed${failed.length === 0 ? '' : `: seeds ${failed.map((outcome) => outcome.case.seed).join(', ')}`}` +
+    (leftOut === 0 ? '' : `, ${leftOut} left out: ${[...without.values()].join('; ')}`),
 );
-process.exitCode = failed.length > 0 ? 1 : 0;
+process.exitCode = failed.length > 0 || (process.env.CI === 'true' && leftOut > 0) ? 1 : 0;
+
+function oneOf<T extends FaultName | Medium>(option: string, value: string | undefined, known: readonly T[]): T | undefined {
+  if (value === undefined || known.includes(value as T)) return value as T | undefined;
+  throw new Error(`chaos: no ${option} '${value}'; there are: ${known.join(', ')}`);
+}

@@ -5,9 +5,10 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DirectoryStorage, listCheckpoints } from '../../src/checkpoints/index.js';
-import { readLines, root, Sandbox, type Command, type Ended } from '../e2e/millrace.js';
+import { root, Sandbox, type Command, type Ended } from '../e2e/millrace.js';
 import type { JobStatus } from '../../src/stream/engine.js';
 import { describeCase, faults, type ChaosCase } from './cases.js';
+import { fileGround, type Ground, type Grounds } from './ground.js';
 
 export interface ChaosResult {
   readonly case: ChaosCase;
@@ -18,24 +19,21 @@ export interface ChaosResult {
   readonly durationMs: number;
 }
 
-export interface ChaosOptions {
-  /** 'counter' (default) or 'network'. */
-  readonly model?: 'counter' | 'network';
-}
-
 const rate = 2_500;
+const pollMs = 20;
 const keys = 7;
 const windowRecords = 1_000;
-const diskBytes = 256 * 1024;
 
 /**
  * Runs the counting job as a process with faults, to its end, and checks that every record counts exactly once: in the
- * model's variable, in the sink, in keyed counts and in windows; and that no process is left.
+ * model's variable, in the sinks, in keyed counts and in windows; and that no process is left.
+ *
+ * @param grounds where runs through Kafka find their broker
  */
-export async function runCase(chaos: ChaosCase, options: ChaosOptions = {}): Promise<ChaosResult> {
-  const run = new ChaosRun(chaos, options);
+export async function runCase(chaos: ChaosCase, grounds?: Grounds): Promise<ChaosResult> {
+  const run = new ChaosRun(chaos);
   try {
-    return await run.run();
+    return await run.run(grounds);
   } catch (thrown) {
     throw new Error(`${describeCase(chaos)}\n${thrown instanceof Error ? thrown.message : String(thrown)}\n${run.tail}`, { cause: thrown });
   } finally {
@@ -46,29 +44,28 @@ export async function runCase(chaos: ChaosCase, options: ChaosOptions = {}): Pro
 /** True where this process may mount a small disk of its own. */
 export function canFillDisk(): boolean {
   const sandbox = new Sandbox();
-  const ok = mount(sandbox.dir);
+  const ok = mount(sandbox.dir, 64 * 1024);
   if (ok) spawnSync('umount', [sandbox.dir]);
   rmSync(sandbox.dir, { recursive: true, force: true });
   return ok;
 }
 
-function mount(path: string): boolean {
-  return spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', path]).status === 0;
+function mount(path: string, bytes: number): boolean {
+  return spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', path]).status === 0;
 }
 
 class ChaosRun {
   readonly #sandbox = new Sandbox();
   readonly #chaos: ChaosCase;
-  readonly #model: string;
   readonly #startedMs = performance.now();
+  #ground!: Ground;
   #command!: Command;
   #restarts = 0;
   #hits = 0;
   #isMounted = false;
 
-  constructor(chaos: ChaosCase, { model = 'counter' }: ChaosOptions) {
+  constructor(chaos: ChaosCase) {
     this.#chaos = chaos;
-    this.#model = model;
     for (const name of ['faults', 'checkpoints']) mkdirSync(this.#sandbox.path(name));
   }
 
@@ -81,10 +78,13 @@ class ChaosRun {
     await this.#sandbox.close();
   }
 
-  async run(): Promise<ChaosResult> {
-    if (this.#chaos.fault === 'disk full') this.#isMounted = mount(this.#sandbox.path('checkpoints'));
+  async run(grounds: Grounds | undefined): Promise<ChaosResult> {
+    if (this.#chaos.through === 'kafka' && grounds === undefined) throw new Error('a run through Kafka wants a broker');
+    this.#ground = this.#chaos.through === 'kafka' ? await (grounds as Grounds).prepare(this.#chaos) : fileGround(this.#sandbox.path('out'));
+    if (this.#chaos.fault === 'disk full') this.#isMounted = mount(this.#sandbox.path('checkpoints'), this.#ground.diskBytes);
     this.#start();
     await this.#command.until(() => this.#hasEnded || this.#command.events.some(({ event }) => event === 'started'), 'start');
+    if (this.#chaos.from === 'checkpoint') while (!this.#hasEnded && !(await this.#isStored())) await delay(pollMs);
     for (const hitMs of this.#chaos.hitsMs) {
       await delay(hitMs);
       if (this.#hasEnded || !(await this.#strike())) break;
@@ -94,7 +94,7 @@ class ChaosRun {
     assert.deepEqual(orphans, [], 'processes left behind');
     this.#hits += readdirSync(this.#sandbox.path('faults')).filter((name) => /\.\d+$/.test(name)).length;
     this.#restarts += Number(this.#command.events.at(-1)?.['restarts']);
-    this.#check();
+    await this.#check();
     const weights = createHash('sha256')
       .update(readFileSync(this.#path('model/weights.bin')))
       .digest('hex');
@@ -110,18 +110,9 @@ class ChaosRun {
   }
 
   #start(restore = false): void {
-    const { mode, isolation, workers, servers, records, checkpointEveryMs } = this.#chaos;
-    const params = {
-      isolation,
-      output: this.#sandbox.path('out'),
-      faults: this.#sandbox.path('faults'),
-      records,
-      rate,
-      workers,
-      servers,
-      mode,
-      model: this.#model,
-    };
+    const { mode, isolation, workers, servers, model, records, checkpointEveryMs } = this.#chaos;
+    const [output, folder] = [this.#sandbox.path('out'), this.#sandbox.path('faults')];
+    const params = { output, faults: folder, records, rate, workers, servers, mode, isolation, model, ...this.#ground.params };
     const set = Object.entries(params).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
     const checkpoints = ['--checkpoint-every', `${checkpointEveryMs} ms`, '--checkpoint-dir', this.#sandbox.path('checkpoints')];
     const job = join(root, 'test/chaos/jobs/counting.ts');
@@ -145,6 +136,9 @@ class ChaosRun {
       this.#restarts++;
       this.#start(await this.#isStored());
       await this.#command.until(() => this.#command.events.some(({ event }) => event === 'started'), 'start after a kill');
+    } else if (at === 'broker') {
+      await this.#ground.outage?.(how, this.#chaos.outageMs);
+      this.#hits++;
     } else if (how === 'kill') {
       const pids = await this.#processesOf(at);
       const pid = pids[(this.#hits * 7 + this.#chaos.seed) % Math.max(pids.length, 1)];
@@ -173,30 +167,30 @@ class ChaosRun {
     return shown.flatMap(({ operators }) => operators.filter((operator) => operator.role === role).flatMap(({ pids = [] }) => pids));
   }
 
-  #check(): void {
-    const { records } = this.#chaos;
-    const model = JSON.parse(readFileSync(this.#path('model/model.json'), 'utf8')) as { final: boolean };
-    assert.equal(model.final, true, 'the final model');
-    if (this.#model === 'counter')
+  async #check(): Promise<void> {
+    const { records, model } = this.#chaos;
+    const { final } = JSON.parse(readFileSync(this.#path('model/model.json'), 'utf8')) as { final: boolean };
+    assert.equal(final, true, 'the final model');
+    if (model === 'counter')
       assert.equal(new Float32Array(Uint8Array.from(readFileSync(this.#path('model/weights.bin'))).buffer)[0], records, 'records in the variable');
-    const predicted = readLines(this.#path('predictions.jsonl')).map(({ n }) => Number(n));
+    const predicted = (await this.#ground.rowsOf('predictions')).map(({ n }) => Number(n));
     assert.equal(predicted.length, records, 'records in the sink');
     assert.equal(new Set(predicted).size, records, 'different records in the sink');
-    this.#checkCounts(records);
+    await this.#checkCounts(records);
   }
 
-  #checkCounts(records: number): void {
-    const seen = new Map<number, number[]>();
-    for (const row of readLines(this.#path('counts.jsonl'))) seen.set(Number(row['key']), [...(seen.get(Number(row['key'])) ?? []), Number(row['seen'])]);
-    for (let key = 0; key < keys; key++) {
+  async #checkCounts(records: number): Promise<void> {
+    const seen = Array.from({ length: keys }, (): number[] => []);
+    for (const row of await this.#ground.rowsOf('counts')) seen[Number(row['key'])]?.push(Number(row['seen']));
+    seen.forEach((counts, key) => {
       const expected = Array.from({ length: Math.ceil((records - key) / keys) }, (_, i) => i + 1);
       assert.deepEqual(
-        seen.get(key)?.sort((a, b) => a - b),
+        counts.sort((a, b) => a - b),
         expected,
         `counts of key ${key}`,
       );
-    }
-    const windows = readLines(this.#path('windows.jsonl')).map(
+    });
+    const windows = (await this.#ground.rowsOf('windows')).map(
       (row) => `${Number(row['key'])} ${Date.parse(String(row['windowStart'] ?? row['start']))} ${Number(row['records'])}`,
     );
     assert.deepEqual(windows.sort(), expectedWindows(records).sort(), 'windows');

@@ -82,17 +82,15 @@ function isRunning(pid: number): boolean {
 }
 
 test('a job in processes that is killed at once and restored counts each record once', async () => {
-  const result = await runCase({ ...drawCase(1_005, 'job killed'), isolation: 'process', workers: 2, records: 3_000, hitsMs: [900] });
+  const result = await runCase({ ...drawCase(1_005, { fault: 'job killed', through: 'files' }), model: 'counter', isolation: 'process', workers: 2, records: 3_000, hitsMs: [900] });
   assert.ok(result.hits > 0);
 });
 
 test('in bsp, weights are the same bit by bit in threads without a kill and in processes with kills', async () => {
-  const calm = { ...drawCase(1_006, 'worker throws'), mode: 'bsp', workers: 2, servers: 2, records: 2_500, hitsMs: [] } as const;
-  const expected = await runCase(calm, { model: 'network' });
-  const struck = await runCase(
-    { ...calm, isolation: 'process', fault: 'worker process killed', hitsMs: [300, 300], checkpointEveryMs: 90 },
-    { model: 'network' },
-  );
+  const shape = { mode: 'bsp', workers: 2, servers: 2, model: 'network', records: 2_500 } as const;
+  const calm = { ...drawCase(1_006, { fault: 'worker throws', through: 'files' }), ...shape, hitsMs: [] };
+  const expected = await runCase(calm);
+  const struck = await runCase({ ...calm, isolation: 'process', fault: 'worker process killed', hitsMs: [300, 300], checkpointEveryMs: 90 });
   assert.ok(struck.hits > 0 && struck.restarts > 0);
   assert.equal(struck.weights, expected.weights);
 });

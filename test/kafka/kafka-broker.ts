@@ -18,8 +18,12 @@ const pollMs = 100;
 
 export interface KafkaBrokerOptions {
   readonly version?: KafkaVersion;
-  /** Adds a SASL_SSL listener with user alice, password alice-secret (PLAIN and SCRAM-SHA-256). */
+  /** Adds a SASL_SSL listener with user alice, password alice-secret (PLAIN, SCRAM), and OAUTHBEARER with unsigned tokens. */
   readonly secured?: boolean;
+  /** Adds a listener that clients are told to reach at this port of loopback: that of a {@link Relay}. */
+  readonly relayedAt?: number;
+  /** A broker of the same cluster that is its controller; default: a cluster of its own. */
+  readonly joins?: KafkaBroker;
   /** More lines for server.properties. */
   readonly properties?: Readonly<Record<string, string>>;
   /** Fixed port of the plain listener; default: a free one. */
@@ -28,15 +32,18 @@ export interface KafkaBrokerOptions {
 
 export const brokerUser = { username: 'alice', password: 'alice-secret' } as const;
 
+let nodes = 0;
+
 /**
- * A real Apache Kafka in KRaft mode, one node, broker and controller in one: on free ports of loopback, with its data in a
- * temporary folder that close() removes. stop, kill -9 and start again keep ports and data.
+ * A real Apache Kafka in KRaft mode, broker and (unless it joins another one) controller in one: on free ports of loopback,
+ * with its data in a temporary folder that close() removes. stop, kill -9 and start again keep ports and data.
  */
 export class KafkaBroker {
   readonly #version: KafkaVersion;
   readonly #folder = mkdtempSync(join(tmpdir(), 'millrace-kafka-'));
   readonly #options: KafkaBrokerOptions;
-  #ports!: { readonly plain: number; readonly controller: number; readonly secured: number };
+  readonly #nodeId = ++nodes;
+  #ports!: { readonly plain: number; readonly controller: number; readonly secured: number; readonly relayed: number };
   #jars!: string;
   #java: JavaProcess | undefined;
   #tls: TlsFiles | undefined;
@@ -73,6 +80,16 @@ export class KafkaBroker {
     return `localhost:${this.#ports.secured}`;
   }
 
+  /** Port of the listener behind the relay. */
+  get relayedPort(): number {
+    return this.#ports.relayed;
+  }
+
+  /** Number of the node, as metadata names it. */
+  get nodeId(): number {
+    return this.#nodeId;
+  }
+
   /** PEM of the certificate of the SASL_SSL listener. */
   get certificate(): string {
     if (this.#tls === undefined) throw new Error('start the broker with { secured: true }');
@@ -104,8 +121,11 @@ export class KafkaBroker {
     this.#java?.signal('SIGSTOP');
   }
 
-  resume(): void {
-    this.#java?.signal('SIGCONT');
+  /** Thaws it; its controller has given it up meanwhile, and it answers again when this resolves. */
+  async resume(): Promise<void> {
+    if (this.#java === undefined) return;
+    this.#java.signal('SIGCONT');
+    await this.#untilReady(this.#java);
   }
 
   /** Kills it and removes its data. */
@@ -130,8 +150,8 @@ export class KafkaBroker {
     }
   }
 
-  async createTopic(topic: string, partitions = 1, configEntries: { readonly name: string; readonly value: string }[] = []): Promise<void> {
-    await this.admin((admin) => admin.createTopics({ topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }] }));
+  async createTopic(topic: string, partitions = 1, configEntries: { readonly name: string; readonly value: string }[] = [], replicas = 1): Promise<void> {
+    await this.admin((admin) => admin.createTopics({ topics: [{ topic, numPartitions: partitions, replicationFactor: replicas, configEntries }] }));
   }
 
   /** Makes it a topic of `count` partitions, each with its leader: a client that writes before may write twice. */
@@ -154,8 +174,8 @@ export class KafkaBroker {
 
   async #prepare(): Promise<void> {
     this.#jars = await kafkaJars(this.#version);
-    const [plain, controller, secured] = (await freePorts(3)) as [number, number, number];
-    this.#ports = { plain: this.#options.port ?? plain, controller, secured };
+    const [plain, controller, secured, relayed] = (await freePorts(4)) as [number, number, number, number];
+    this.#ports = { plain: this.#options.port ?? plain, controller, secured, relayed };
     if (this.#options.secured === true) this.#tls = await makeTlsFiles(this.#folder);
     const lines = Object.entries({ ...this.#properties(), ...this.#options.properties }).map(([key, value]) => `${key}=${value}\n`);
     await writeFile(this.#propertiesFile, lines.join(''));
@@ -164,7 +184,8 @@ export class KafkaBroker {
       'log4j.rootLogger=WARN, out\nlog4j.appender.out=org.apache.log4j.ConsoleAppender\nlog4j.appender.out.target=System.err\n' +
         'log4j.appender.out.layout=org.apache.log4j.PatternLayout\nlog4j.appender.out.layout.ConversionPattern=%d %p %m (%c)%n\n',
     );
-    const scram = this.#tls === undefined ? [] : ['--add-scram', `SCRAM-SHA-256=[name=${brokerUser.username},password=${brokerUser.password}]`];
+    const { username, password } = brokerUser;
+    const scram = this.#tls === undefined ? [] : ['256', '512'].flatMap((bits) => ['--add-scram', `SCRAM-SHA-${bits}=[name=${username},password=${password}]`]);
     const storage = [
       '-cp',
       join(this.#jars, '*'),
@@ -183,18 +204,25 @@ export class KafkaBroker {
   }
 
   #properties(): Record<string, string> {
-    const { plain, controller, secured } = this.#ports;
+    const { plain, controller, secured, relayed } = this.#ports;
+    const { joins, relayedAt } = this.#options;
     const tls = this.#tls;
-    const own = (rest: string): string => (tls === undefined ? '' : rest);
+    const controllerNode = joins ?? this;
+    const listeners = [
+      { name: 'PLAINTEXT', protocol: 'PLAINTEXT', at: `127.0.0.1:${plain}` },
+      ...(tls === undefined ? [] : [{ name: 'SECURED', protocol: 'SASL_SSL', at: `localhost:${secured}` }]),
+      ...(relayedAt === undefined ? [] : [{ name: 'RELAYED', protocol: 'PLAINTEXT', at: `127.0.0.1:${relayed}`, advertised: `127.0.0.1:${relayedAt}` }]),
+    ];
+    const internal = joins === undefined ? [`CONTROLLER://127.0.0.1:${controller}`] : [];
     return {
-      'process.roles': 'broker,controller',
-      'node.id': '1',
-      'controller.quorum.voters': `1@127.0.0.1:${controller}`,
-      listeners: `PLAINTEXT://127.0.0.1:${plain},CONTROLLER://127.0.0.1:${controller}${own(`,SECURED://localhost:${secured}`)}`,
-      'advertised.listeners': `PLAINTEXT://127.0.0.1:${plain}${own(`,SECURED://localhost:${secured}`)}`,
+      'process.roles': joins === undefined ? 'broker,controller' : 'broker',
+      'node.id': String(this.#nodeId),
+      'controller.quorum.voters': `${controllerNode.#nodeId}@127.0.0.1:${controllerNode.#ports.controller}`,
+      listeners: [...listeners.map(({ name, at }) => `${name}://${at}`), ...internal].join(','),
+      'advertised.listeners': listeners.map(({ name, at, advertised }) => `${name}://${advertised ?? at}`).join(','),
       'controller.listener.names': 'CONTROLLER',
       'inter.broker.listener.name': 'PLAINTEXT',
-      'listener.security.protocol.map': `CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT${own(',SECURED:SASL_SSL')}`,
+      'listener.security.protocol.map': ['CONTROLLER:PLAINTEXT', ...listeners.map(({ name, protocol }) => `${name}:${protocol}`)].join(','),
       'log.dirs': join(this.#folder, 'data'),
       'offsets.topic.replication.factor': '1',
       'offsets.topic.num.partitions': '4',
@@ -237,8 +265,11 @@ function securedProperties(tls: TlsFiles): Record<string, string> {
     'ssl.keystore.location': tls.keystore,
     'ssl.keystore.password': tls.password,
     'ssl.key.password': tls.password,
-    'listener.name.secured.sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256',
+    'listener.name.secured.sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER',
     'listener.name.secured.plain.sasl.jaas.config': `${module}.plain.PlainLoginModule required user_${username}="${password}";`,
     'listener.name.secured.scram-sha-256.sasl.jaas.config': `${module}.scram.ScramLoginModule required;`,
+    'listener.name.secured.scram-sha-512.sasl.jaas.config': `${module}.scram.ScramLoginModule required;`,
+    // Without a validator of its own, Kafka takes unsigned tokens: what RFC 7515 calls an unsecured JWS.
+    'listener.name.secured.oauthbearer.sasl.jaas.config': `${module}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";`,
   };
 }

@@ -34,10 +34,16 @@ interface InTransaction {
   readonly producerEpoch: number;
 }
 
+interface ConnectionPool {
+  send<T>(request: ProtocolRequest<T>): Promise<T>;
+  readonly pool: readonly Connection[];
+}
+
 export interface Broker {
   readonly nodeId: number;
-  readonly connectionPool: { send<T>(request: ProtocolRequest<T>): Promise<T>; readonly pool: readonly Connection[] };
-  disconnect(): Promise<void>;
+  readonly connectionPool: ConnectionPool;
+  connect(): Promise<void>;
+  isConnected(): boolean;
   listOffsets(
     request: TopicsOf<{ readonly partition: number; readonly timestamp: number }> & { readonly replicaId: number; readonly isolationLevel: number },
   ): Promise<{
@@ -147,13 +153,12 @@ export function send<T>(broker: Broker, { apiKey, apiVersion, apiName, encode, d
 /** Closes every connection at once; what was under way fails. */
 export async function closeCluster(cluster: Cluster): Promise<void> {
   const brokers = new Set([...Object.values(cluster.brokerPool.brokers), cluster.brokerPool.seedBroker]);
-  for (const broker of brokers) if (broker !== undefined) dropConnections(broker);
+  for (const broker of brokers) if (broker !== undefined) dropConnections(broker.connectionPool);
   await cluster.disconnect();
 }
 
-/** A connection on which a request timed out may be dead without knowing it: kafkajs would use it for ever. */
-export function dropConnections(broker: Broker): void {
-  for (const connection of broker.connectionPool.pool) {
+function dropConnections(pool: ConnectionPool): void {
+  for (const connection of pool.pool) {
     connection.rejectRequests(new Error('the connection to Kafka was closed'));
     void connection.disconnect().catch(() => undefined);
     connection.socket?.destroy();
@@ -204,5 +209,30 @@ function repair(): void {
   connection.disconnect = function (this: Connection) {
     if (this.socket?.destroyed === true) delete this.socket;
     return disconnect.call(this);
+  };
+
+  const pool = (require('kafkajs/src/network/connectionPool') as { readonly prototype: ConnectionPool }).prototype;
+  const sendOn = pool.send as (this: ConnectionPool, request: unknown) => Promise<unknown>;
+  // As shipped, a connection on which a request timed out is used on, although it may be dead without knowing it (half-open).
+  pool.send = async function <T>(this: ConnectionPool, request: ProtocolRequest<T>): Promise<T> {
+    try {
+      return (await sendOn.call(this, request)) as T;
+    } catch (thrown) {
+      if ((thrown as Error).name === 'KafkaJSRequestTimeoutError') dropConnections(this);
+      throw thrown;
+    }
+  };
+
+  const broker = (require('kafkajs/src/broker') as { readonly prototype: Broker }).prototype;
+  const { connect: connectBroker, isConnected } = broker;
+  const greeted = new WeakSet<Broker>();
+  // As shipped, a broker that took the connection and has not said yet what it understands counts as connected, for ever
+  // where it never says so: requests to it fail with "Broker not connected".
+  broker.connect = async function (this: Broker) {
+    await connectBroker.call(this);
+    greeted.add(this);
+  };
+  broker.isConnected = function (this: Broker) {
+    return greeted.has(this) && isConnected.call(this);
   };
 }

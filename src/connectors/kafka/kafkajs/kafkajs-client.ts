@@ -15,9 +15,9 @@ import type { ConnectOptions, ResolvedKafkaConnection } from '../options.js';
 import { prepareCompression } from '../wire/compression.js';
 import { offsetFetchRequest, type WireRequest } from '../wire/requests.js';
 import { FetchLoops } from './fetch-loops.js';
-import { closeCluster, createCluster, dropConnections, send, type Broker, type Cluster } from './internals.js';
+import { closeCluster, createCluster, send, type Broker, type Cluster } from './internals.js';
 import { Patience } from './patience.js';
-import { answers, codeOf, innermost, ProtocolError } from './protocol-error.js';
+import { answers, codeOf, ProtocolError } from './protocol-error.js';
 import { RecordAppender } from './record-appender.js';
 import { TransactionalProducer } from './transactional-producer.js';
 
@@ -179,14 +179,8 @@ export class KafkajsClient implements KafkaClient {
     return this.#cluster.findGroupCoordinator({ groupId: id, coordinatorType: kind === 'group' ? 0 : 1 });
   }
 
-  async send<T>(broker: Broker, request: WireRequest<T>): Promise<T> {
-    try {
-      return await send(broker, request, this.#connection.requestTimeoutMs);
-    } catch (thrown) {
-      const { name } = innermost(thrown) as Error;
-      if (name === 'KafkaJSRequestTimeoutError') dropConnections(broker);
-      throw thrown;
-    }
+  send<T>(broker: Broker, request: WireRequest<T>): Promise<T> {
+    return send(broker, request, this.#connection.requestTimeoutMs);
   }
 
   /** Repeats what fails for a reason that passes, with new metadata. */

@@ -125,7 +125,7 @@ describe('the Kafka client on kafkajs', () => {
         const written = writer.write([record(topic, 0, 'meanwhile')]);
         // Longer than a request may take: its connection counts as lost.
         await delay(4000);
-        broker.resume();
+        await broker.resume();
         await written;
         await writer.write([record(topic, 0, 'after')]);
         for (let i = 0; i < 200 && seen.length < 3; i++) await delay(50);
@@ -171,7 +171,7 @@ describe('the Kafka client on kafkajs', () => {
         await failed;
         assert.ok(Date.now() - startedAt < 5000);
       } finally {
-        broker.resume();
+        await broker.resume();
       }
     });
   });

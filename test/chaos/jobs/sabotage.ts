@@ -1,0 +1,55 @@
+import { readFileSync, renameSync } from 'node:fs';
+import { threadId } from 'node:worker_threads';
+import type { OperatorNode, StreamEnvironment } from 'millrace';
+
+const pollMs = 10;
+
+/** Has every source, sink and node of a graph look for files that tell it to fail. */
+export function sabotage(env: StreamEnvironment, folder: string): void {
+  const { builder } = env.scope;
+  builder.whenBuilt(() => {
+    for (const node of allNodes((id) => builder.node(id))) {
+      const create = node.create.bind(node);
+      const label = node.role ?? (node.kind === 'source' || node.kind === 'sink' ? node.kind : undefined);
+      if (label === undefined) continue;
+      (node as { create: OperatorNode['create'] }).create = () => {
+        const subtask = create();
+        const open = subtask.open.bind(subtask);
+        // What throws while it opens for the first time ends the job at once, as it should: not what is looked for here.
+        subtask.open = async (...args) => {
+          await open(...args);
+          arm(folder, label);
+        };
+        return subtask;
+      };
+    }
+  });
+}
+
+/** What goes wrong on the thread of an operator when a file of its name appears: 'throw', 'exit', 'slow'. */
+function arm(folder: string, label: string): void {
+  const path = `${folder}/${label}`;
+  const mine = `${path}.${process.pid}.${threadId}`;
+  setInterval(() => {
+    try {
+      // Of several nodes of a role, the one that takes the file away is the one that fails.
+      renameSync(path, mine);
+    } catch {
+      return;
+    }
+    const fault = readFileSync(mine, 'utf8');
+    if (fault === 'exit') process.exit(9);
+    if (fault === 'slow') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
+    else throw new Error(`sabotage of ${label}`);
+  }, pollMs).unref();
+}
+
+function* allNodes(node: (id: number) => OperatorNode): Generator<OperatorNode> {
+  for (let id = 0; ; id++) {
+    try {
+      yield node(id);
+    } catch {
+      return;
+    }
+  }
+}
