@@ -56,7 +56,9 @@ export interface Wanted {
   readonly through?: Medium | undefined;
 }
 
-const pairs = faultNames.flatMap((fault) => media.filter((through) => through === 'kafka' || faults[fault].at !== 'broker').map((through) => ({ fault, through })));
+const pairs = faultNames.flatMap((fault) =>
+  media.filter((through) => through === 'kafka' || faults[fault].at !== 'broker').map((through) => ({ fault, through })),
+);
 
 /** 2 modes x 3 numbers of workers x 2 of parameter servers. */
 const shapes = (['bsp', 'asp'] as const).flatMap((mode) => [1, 2, 3].flatMap((workers) => [1, 2].map((servers) => ({ mode, workers, servers }))));

@@ -82,7 +82,14 @@ function isRunning(pid: number): boolean {
 }
 
 test('a job in processes that is killed at once and restored counts each record once', async () => {
-  const result = await runCase({ ...drawCase(1_005, { fault: 'job killed', through: 'files' }), model: 'counter', isolation: 'process', workers: 2, records: 3_000, hitsMs: [900] });
+  const result = await runCase({
+    ...drawCase(1_005, { fault: 'job killed', through: 'files' }),
+    model: 'counter',
+    isolation: 'process',
+    workers: 2,
+    records: 3_000,
+    hitsMs: [900],
+  });
   assert.ok(result.hits > 0);
 });
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { MillraceError } from '../../core/errors.js';
-import { withDeadline } from '../../core/lifecycle.js';
+import { unlessAborted, withDeadline } from '../../core/lifecycle.js';
 import type { Counter, Gauge, Histogram } from '../../core/metrics.js';
 import type { RecordBatch } from '../../memory/batch.js';
 import type { Schema } from '../../memory/schema.js';
@@ -94,17 +94,10 @@ export class ExactlyOnceSink implements Subtask {
     for (const state of states) await this.#settle(state);
   }
 
-  process(batch: RecordBatch): void {
+  process(batch: RecordBatch): void | Promise<void> {
     for (const record of this.#maker.make(batch, this.#context.clock.now())) this.#pending.add(record);
-    const waiting = this.#pending.byteLength + this.#segmentBytes;
-    this.#waiting.set(waiting);
-    const { maxPendingBytes } = this.#options;
-    if (waiting <= maxPendingBytes) return;
-    throw new MillraceError(
-      'RESOURCE_EXHAUSTED',
-      `${this.#context.operator.name}: ${waiting} bytes of output wait for a cut to be complete, the limit is ${maxPendingBytes} (maxPendingBytes); take checkpoints more often, or raise it`,
-      { details: { bytes: waiting, limitBytes: maxPendingBytes } },
-    );
+    this.#waiting.set(this.#waitingBytes);
+    if (this.#waitingBytes > this.#options.maxPendingBytes) return this.#untilRoom();
   }
 
   freeze(cut: number): Snapshot {
@@ -150,6 +143,36 @@ export class ExactlyOnceSink implements Subtask {
       this.#isClosed = true;
       await this.#client?.close();
       await this.#committing?.catch(() => undefined);
+    }
+  }
+
+  get #waitingBytes(): number {
+    return this.#pending.byteLength + this.#segmentBytes;
+  }
+
+  /**
+   * Holds the stream back while a transaction is under way, which a slow broker or one out of reach may be for long. Without
+   * one only a cut makes room, and its barrier is behind the records that the stream brings: waiting would never end.
+   *
+   * @throws RESOURCE_EXHAUSTED
+   */
+  async #untilRoom(): Promise<void> {
+    const { maxPendingBytes } = this.#options;
+    const { signal, operator } = this.#context;
+    while (this.#waitingBytes > maxPendingBytes && !signal.aborted) {
+      if (this.#committing === undefined) {
+        throw new MillraceError(
+          'RESOURCE_EXHAUSTED',
+          `${operator.name}: ${this.#waitingBytes} bytes of output wait for a cut to be complete, the limit is ${maxPendingBytes} (maxPendingBytes); take checkpoints more often, or raise it`,
+          { details: { bytes: this.#waitingBytes, limitBytes: maxPendingBytes } },
+        );
+      }
+      try {
+        await unlessAborted(this.#committing, signal);
+      } catch {
+        // Where it failed, that has ended the attempt.
+        return;
+      }
     }
   }
 
@@ -205,7 +228,7 @@ export class ExactlyOnceSink implements Subtask {
     await this.#write(records, this.#context.index, { branch: this.#branch, cut });
     this.#segments = this.#segments.filter((segment) => !ready.includes(segment));
     this.#segmentBytes = this.#segments.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
-    this.#waiting.set(this.#pending.byteLength + this.#segmentBytes);
+    this.#waiting.set(this.#waitingBytes);
   }
 
   /** One transaction. The lane's markers are read anew: whoever settled an older segment of the lane has added to them. */

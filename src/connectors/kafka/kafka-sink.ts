@@ -29,7 +29,10 @@ export interface KafkaSinkOptions<R = never> extends KafkaConnectionOptions {
   readonly transactionPrefix?: string;
   /** The broker aborts a transaction that is open for longer, in ms. Default 60000. */
   readonly transactionTimeoutMs?: number;
-  /** Exactly once: output that waits for its cut in one subtask, in bytes; more fails the job. Default 268435456 (256 MiB). */
+  /**
+   * Exactly once: output that waits for its cut in one subtask, in bytes. More holds the stream back while a transaction is
+   * under way, and fails the job where only another cut would make room. Default 268435456 (256 MiB).
+   */
   readonly maxPendingBytes?: number;
   /**
    * Exactly once: what becomes of output in a restored state where Kafka no longer knows whether it was committed (markers

@@ -70,9 +70,6 @@ export default defineJob({
       .reduce((sum, r) => ({ ...r, seen: sum.seen + 1 }))
       .select('key', 'seen')
       .to(ends.sink('counts'), { uid: 'counts' });
-    byKey
-      .window(tumbling('1 s'))
-      .summarize({ records: count() })
-      .to(ends.sink('windows'), { uid: 'windows' });
+    byKey.window(tumbling('1 s')).summarize({ records: count() }).to(ends.sink('windows'), { uid: 'windows' });
   },
 });

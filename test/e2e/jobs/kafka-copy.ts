@@ -6,7 +6,7 @@ export default defineJob({
   params: { broker: t.string(), from: t.string(), to: t.string() },
   checkpoint: { every: '200 ms' },
   build: ({ params, source }) => {
-    const brokers = [params.broker];
+    const brokers = params.broker.split(',');
     source(kafkaSource({ brokers, topics: [params.from] }, { id: t.int32() }), { uid: 'in', parallelism: 2, batchRows: 50 })
       .with({ square: float64((r) => r.id * r.id) })
       .rebalance()

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { CommitMarkers, committedCut, type Marker } from '../../../../src/connectors/kafka/commit-markers.js';
 import { kafkaSinkOn } from '../../../../src/connectors/kafka/kafka-sink.js';
 import { isMillraceError } from '../../../../src/core/errors.js';
-import { batchFromRows } from '../../../../src/memory/index.js';
+import { deferred } from '../../../../src/core/lifecycle.js';
+import { batchFromRows, type RecordBatch } from '../../../../src/memory/index.js';
 import { t } from '../../../../src/memory/schema.js';
 import type { StateChunk, Subtask } from '../../../../src/stream/subtask.js';
 import { chunksOf, dealOut, makeContext, type Board } from '../harness.js';
@@ -143,6 +144,35 @@ test('more output than may wait for its cut is refused, saying what to do', asyn
     (error: unknown) => isMillraceError(error) && error.code === 'RESOURCE_EXHAUSTED' && /the limit is 100 \(maxPendingBytes\)/.test(error.message),
   );
   await subtask.close?.(false);
+});
+
+test('while a transaction is under way, more output than may wait holds the stream back instead', async () => {
+  const kafka = new FakeKafka();
+  kafka.createTopic('out', 1);
+  const connector = kafkaSinkOn<{ id: number }>(kafka.connect, { brokers: ['fake:1'], topic: 'out', delivery: 'exactlyOnce', maxPendingBytes: 100 });
+  const subtask = connector.create(row);
+  await subtask.open(makeContext({ board: new Map() }).context, []);
+  const rows = (from: number, count: number): RecordBatch =>
+    batchFromRows(
+      row,
+      Array.from({ length: count }, (_, i) => ({ id: from + i })),
+    );
+  await subtask.process(rows(0, 4), 0);
+  await cut([subtask], 1);
+  const broker = deferred();
+  kafka.gate = broker.promise;
+  void subtask.complete?.(1);
+  let isHeld = true;
+  const processed = Promise.resolve(subtask.process(rows(4, 4), 0)).then(() => (isHeld = false));
+  await new Promise(setImmediate);
+  assert.equal(isHeld, true);
+  broker.resolve();
+  await processed;
+  assert.deepEqual(idsIn(kafka), [0, 1, 2, 3]);
+  await cut([subtask], 2);
+  await subtask.complete?.(2);
+  await subtask.close?.(true);
+  assert.deepEqual(idsIn(kafka), [0, 1, 2, 3, 4, 5, 6, 7]);
 });
 
 test('a lane remembers its last starts, within what a broker keeps', async () => {

@@ -28,6 +28,8 @@ export class FakeKafka {
   readonly epochs = new Map<string, number>();
   /** Decides the next transactions; default: all commit. */
   outcome: () => Outcome = () => 'commit';
+  /** Transactions do not begin before it. */
+  gate: Promise<void> = Promise.resolve();
   readonly #readers = new Set<ReaderOptions>();
 
   readonly connect: Connect = () => Promise.resolve(this.client());
@@ -86,7 +88,7 @@ export class FakeKafka {
     return {
       commit: async (records: readonly OutRecord[], { group, offsets }: GroupOffsets, isCommitted) => {
         for (;;) {
-          await Promise.resolve();
+          await this.gate;
           check();
           if (this.epochs.get(id) !== epoch) throw new MillraceError('JOB_FENCED', `${id} has epoch ${this.epochs.get(id)}, this one has ${epoch}`);
           const outcome = this.outcome();
