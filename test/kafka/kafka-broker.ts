@@ -151,20 +151,18 @@ export class KafkaBroker {
   }
 
   async createTopic(topic: string, partitions = 1, configEntries: { readonly name: string; readonly value: string }[] = [], replicas = 1): Promise<void> {
-    await this.admin((admin) => admin.createTopics({ topics: [{ topic, numPartitions: partitions, replicationFactor: replicas, configEntries }] }));
+    const wanted = { topic, numPartitions: partitions, replicationFactor: replicas, configEntries };
+    await this.admin(async (admin) => {
+      await admin.createTopics({ topics: [wanted], waitForLeaders: false });
+      await untilLed(admin, topic, partitions);
+    });
   }
 
-  /** Makes it a topic of `count` partitions, each with its leader: a client that writes before may write twice. */
+  /** Makes it a topic of `count` partitions. */
   async addPartitions(topic: string, count: number): Promise<void> {
     await this.admin(async (admin) => {
       await admin.createPartitions({ topicPartitions: [{ topic, count }] });
-      const deadline = Date.now() + stopTimeoutMs;
-      for (;;) {
-        const offsets = await admin.fetchTopicOffsets(topic).catch(() => []);
-        if (offsets.length === count) return;
-        if (Date.now() > deadline) throw new Error(`topic ${topic} has no ${count} partitions after ${stopTimeoutMs} ms`);
-        await setTimeout(pollMs);
-      }
+      await untilLed(admin, topic, count);
     });
   }
 
@@ -254,6 +252,17 @@ export class KafkaBroker {
         if (Date.now() > deadline) throw new Error(`Kafka does not answer after ${startTimeoutMs} ms:\n${java.logTail()}`, { cause: thrown });
       }
     }
+  }
+}
+
+/** Until each partition has its leader: a client that writes before may write twice. */
+async function untilLed(admin: Admin, topic: string, count: number): Promise<void> {
+  const deadline = Date.now() + stopTimeoutMs;
+  for (;;) {
+    const offsets = await admin.fetchTopicOffsets(topic).catch(() => []);
+    if (offsets.length === count) return;
+    if (Date.now() > deadline) throw new Error(`topic ${topic} has no ${count} partitions after ${stopTimeoutMs} ms`);
+    await setTimeout(pollMs);
   }
 }
 

@@ -17,6 +17,7 @@ export const answers = {
   unknownTopic: 3,
   recordTooLarge: 10,
   batchTooLarge: 18,
+  illegalSaslState: 34,
   outOfOrderSequence: 45,
   duplicateSequence: 46,
   staleEpoch: 47,
@@ -90,6 +91,10 @@ export function kafkaError(thrown: unknown, what: string): MillraceError {
     return new MillraceError('RECORD_TOO_LARGE', `${what}: the broker takes no record of this size (${text}); raise max.message.bytes of the topic`, {
       cause: thrown,
     });
+  }
+  if (code === answers.illegalSaslState) {
+    // kafkajs takes the first answer to a token for a yes, and goes on as if it were let in.
+    return new MillraceError('KAFKA', `${what}: the brokers did not accept the token of sasl (oauthbearer): ${text}`, { cause: thrown });
   }
   if (isFenced(error)) {
     return new MillraceError('JOB_FENCED', `${what}: another start of this job has taken over (${text})`, { cause: thrown });

@@ -54,7 +54,7 @@ describe('Kafka over TLS with SASL', () => {
     const token = (): Promise<string> => Promise.resolve(unsignedToken({ sub: brokerUser.username, iat: now() - 600, exp: now() - 300 }));
     await assert.rejects(read({ tls: tls(), sasl: { mechanism: 'oauthbearer', token } }), (error: unknown) => {
       assert.ok(isMillraceError(error) && error.code === 'KAFKA', String(error));
-      assert.match(error.message, /^Kafka at localhost:\d+: .*(OAUTHBEARER|invalid_token|authentication failed)/i);
+      assert.match(error.message, /the brokers did not accept the token of sasl \(oauthbearer\)/);
       return true;
     });
   });
