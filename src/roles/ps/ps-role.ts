@@ -16,6 +16,7 @@ export class PsRole implements RoleService {
   readonly #optimizer: OptimizerSpec;
   readonly #name: string;
   #shard!: ParameterShard;
+  #metrics!: PsMetrics;
   #server: RpcServer | undefined;
   #joined: Promise<Membership> | undefined;
   #membership: Membership | undefined;
@@ -32,7 +33,8 @@ export class PsRole implements RoleService {
       { name: this.#name, workers: roles['worker'] ?? 0, mode: cluster.mode, gradients: cluster.gradients, optimizer: this.#optimizer, epoch },
       restored.map(decodeSegment),
     );
-    this.#server = await startServer([parameterServerService(this.#name, this.#shard, new PsMetrics(metrics))], { host: cluster.host, clock });
+    this.#metrics = new PsMetrics(metrics);
+    this.#server = await startServer([parameterServerService(this.#name, this.#shard, this.#metrics)], { host: cluster.host, clock });
     // Not awaited: the application manager may open after this node.
     this.#joined = Membership.join(this.#host, this.#server.address, () => this.#shard.clock);
     this.#joined.then(
@@ -66,6 +68,7 @@ export class PsRole implements RoleService {
 
   freeze(cut: number): Iterable<Uint8Array> {
     const segments = this.#shard.freeze(cut);
+    this.#metrics.released();
     return {
       *[Symbol.iterator]() {
         for (const segment of segments) yield encodeSegment(segment);
@@ -75,6 +78,7 @@ export class PsRole implements RoleService {
 
   decide(cut: number): void {
     this.#shard.decide(cut);
+    this.#metrics.released();
   }
 
   async close(): Promise<void> {
