@@ -1,29 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { compileTrainStep, loadTfjs, trace, type TensorValue } from '../../../src/tensorflow/index.js';
 import type { Tensor } from '../../../src/tensorflow/model/tfjs-types.js';
+import { growthMiB } from './memory-growth.js';
 
 const tf = await loadTfjs();
-const mebibyte = 1024 ** 2;
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-
-/** Resident memory without what only waits to be collected. */
-function residentMiB(): number {
-  collect();
-  return process.memoryUsage.rss() / mebibyte;
-}
-
-/** Growth of this process's memory while `work` runs `count` times, after `warmUp` runs. */
-async function growthMiB(warmUp: number, count: number, work: (i: number) => unknown): Promise<number> {
-  for (let i = 0; i < warmUp; i++) await work(i);
-  const before = residentMiB();
-  for (let i = 0; i < count; i++) await work(i);
-  return residentMiB() - before;
-}
 
 test('100,000 calls of a traced function and of a step grow memory by less than 48 MiB', async (t) => {
   const rows = 64;
@@ -47,9 +28,8 @@ test('100,000 calls of a traced function and of a step grow memory by less than 
       return step.values(x, y);
     },
   ];
-  const grown = await growthMiB(6000, 100_000, (i) => works[i % works.length]!(i));
+  const grown = await growthMiB(t, { warmUp: 6000, count: 100_000, limitMiB: 48 }, (i) => works[i % works.length]!(i));
   assert.equal(tf.memory().numTensors - tensors, 0);
-  t.diagnostic(`grew by ${grown.toFixed(1)} MiB`);
   assert.ok(grown < 48, `grew by ${grown.toFixed(1)} MiB`);
   await double.close();
   await step.close();
@@ -60,7 +40,7 @@ test('100,000 calls of a traced function and of a step grow memory by less than 
 test('500 models, compiled, trained and closed, grow memory by less than 64 MiB', async (t) => {
   const value = (width: number): TensorValue => ({ dtype: 'float32', shape: [8, width], data: new Float32Array(8 * width).fill(1) });
   let tensors: number | undefined;
-  const grown = await growthMiB(40, 460, async () => {
+  const grown = await growthMiB(t, { warmUp: 40, count: 460, limitMiB: 64 }, async () => {
     // 64 KiB of weights and as much of each moment: 90 MB if a session's variables leaked.
     const model = tf.sequential({ layers: [tf.layers.dense({ units: 128, inputShape: [128], kernelInitializer: 'zeros' })] });
     const optimizer = tf.train.adam(1e-3);
@@ -71,6 +51,5 @@ test('500 models, compiled, trained and closed, grow memory by less than 64 MiB'
     model.dispose();
     assert.equal(tf.memory().numTensors, (tensors ??= tf.memory().numTensors));
   });
-  t.diagnostic(`grew by ${grown.toFixed(1)} MiB`);
   assert.ok(grown < 64, `grew by ${grown.toFixed(1)} MiB`);
 });
