@@ -12,7 +12,8 @@ import { kafkaJars, type KafkaVersion } from './kafka-jars.js';
 import { makeTlsFiles, type TlsFiles } from './tls-files.js';
 
 const run = promisify(execFile);
-const startTimeoutMs = 90_000;
+/** A few seconds; a machine that compiles and tests beside it takes a minute and more. */
+const startTimeoutMs = 180_000;
 const stopTimeoutMs = 30_000;
 const pollMs = 100;
 
