@@ -216,3 +216,19 @@ flinkTest('a killed TaskManager costs a restart and no row', async () => {
     await victim.close();
   }
 });
+
+flinkTest('with high availability a killed JobManager costs no row either', async () => {
+  const victim = await LocalFlink.start({ highAvailability: true });
+  try {
+    const command = sandbox.start(...countArguments({ count: 60_000, rate: 2_000 }, '--address', victim.address, '--checkpoint-every', '500 ms', '--json'));
+    const progress = (): Record<string, unknown> | undefined => command.events.filter((it) => it['event'] === 'progress').at(-1);
+    await command.until(() => ((progress()?.['checkpoints'] as { readonly completed: number } | undefined)?.completed ?? 0) > 2, 'checkpoints');
+    await victim.killJobManager();
+    await victim.startJobManager();
+    const { code, stderr, stdout } = await command.ended;
+    assert.equal(code, 0, stderr + stdout);
+    assertWhole(60_000);
+  } finally {
+    await victim.close();
+  }
+});
