@@ -54,13 +54,13 @@ test('a job is found by its name and by a prefix of its id that is unique', () =
 
 test('a job on Flink stays when its process is gone, and keeps what it was scaled to', () => {
   directory.open();
-  const submission = { bundle: { path: '/b', hash: 'h' }, params: {}, parallelism: 1, keyGroups: 128, overrides: {}, everyMs: undefined };
+  const submission = { bundle: { path: '/b', hash: 'h' }, params: {}, parallelism: 1, keyGroups: 128, overrides: {}, everyMs: 1_000 };
   const flink = { flinkId: 'j1', detached: true, options: { address: 'http://localhost:8081', jar: '/jar' }, submission };
   directory.add({ ...entry('f1', 'flights', 2 ** 22 + 1), socket: undefined, flink });
   directory.resubmitted('f1', 'j2', { worker: 4 });
   const [found] = directory.list();
   assert.deepEqual(found?.flink, { ...flink, flinkId: 'j2', submission: { ...submission, overrides: { worker: 4 } } });
-  assert.equal(isAttended(found!), false);
+  assert.equal(isAttended(found), false);
   // Nobody has asked for it any more meanwhile.
   directory.remove('f1');
   directory.resubmitted('f1', 'j3', {});
