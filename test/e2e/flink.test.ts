@@ -136,7 +136,7 @@ flinkTest('nobody at the address', async () => {
 });
 
 flinkTest('a job that was left to Flink is found by every command, and goes on from a savepoint with nothing lost', async () => {
-  assertSuccess(await sandbox.run(...countArguments({ count: 40_000, rate: 2_000 }, '--detached', '--checkpoint-every', '1 s')));
+  assertSuccess(await sandbox.run(...countArguments({ count: 200_000, rate: 2_000 }, '--detached', '--checkpoint-every', '1 s')));
   const running = await untilStatus(
     ({ state, operators }) => state === 'running' && operators.every(({ name, recordsIn }) => name === 'numbers' || recordsIn > 0),
   );
@@ -162,8 +162,8 @@ flinkTest('a job that was left to Flink is found by every command, and goes on f
   const stopped = await json<{ readonly state: string; readonly checkpoints: { readonly last: { readonly location: string } } }>('stop', '--savepoint');
   assert.equal(stopped.state, 'suspended');
   assert.deepEqual(sandbox.registered, []);
-  assertSuccess(await sandbox.run(...countArguments({ count: 40_000, rate: 20_000 }, '--restore', stopped.checkpoints.last.location, '--scale', 'reduce=4')));
-  assertWhole(40_000);
+  assertSuccess(await sandbox.run(...countArguments({ count: 200_000, rate: 100_000 }, '--restore', stopped.checkpoints.last.location, '--scale', 'reduce=4')));
+  assertWhole(200_000);
 });
 
 flinkTest('Ctrl-C drains: what was read is written', async () => {
@@ -212,6 +212,22 @@ flinkTest('a killed TaskManager costs a restart and no row', async () => {
       pids.filter((pid) => isAlive(pid)),
       [],
     );
+  } finally {
+    await victim.close();
+  }
+});
+
+flinkTest('with high availability a killed JobManager costs no row either', async () => {
+  const victim = await LocalFlink.start({ highAvailability: true });
+  try {
+    const command = sandbox.start(...countArguments({ count: 60_000, rate: 2_000 }, '--address', victim.address, '--checkpoint-every', '500 ms', '--json'));
+    const progress = (): Record<string, unknown> | undefined => command.events.filter((it) => it['event'] === 'progress').at(-1);
+    await command.until(() => ((progress()?.['checkpoints'] as { readonly completed: number } | undefined)?.completed ?? 0) > 2, 'checkpoints');
+    await victim.killJobManager();
+    await victim.startJobManager();
+    const { code, stderr, stdout } = await command.ended;
+    assert.equal(code, 0, stderr + stdout);
+    assertWhole(60_000);
   } finally {
     await victim.close();
   }

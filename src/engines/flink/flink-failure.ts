@@ -59,6 +59,7 @@ function foreignError(stackTrace: string, what: string): MillraceError {
   if (coded !== undefined) return coded;
   const text = [name, message].filter((part) => part !== '').join(': ') || 'no reason given';
   const details = { exception: name };
+  if (name === 'UnavailableDispatcherOperationException') return new MillraceError('UNAVAILABLE', `${what}: ${text}`, { details });
   if (name === 'UnsupportedClassVersionError')
     return new MillraceError('UNSUPPORTED', `${what}: Flink runs on an older Java than the bridge needs, which is 17 (${text})`, { details });
   if (/NoResourceAvailable|Could not acquire the minimum required resources/.test(stackTrace))

@@ -363,8 +363,7 @@ export class FlinkJob implements RunningJob {
   /** A JobManager may be replaced, and its successor has to read what it was doing. */
   async #unseen(error: MillraceError): Promise<void> {
     const { unreachableMs } = this.#parts.options;
-    const mayPass = ['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'JOB_NOT_FOUND', 'PROTOCOL'].includes(error.code);
-    if (mayPass && Date.now() - this.#seenAtMs < unreachableMs) return;
+    if (Date.now() - this.#seenAtMs < unreachableMs) return;
     const text =
       error.code === 'JOB_NOT_FOUND'
         ? `Flink at ${this.#parts.cluster.address} does not know job ${this.name} (${this.#flinkId}) any more: its JobManager was restarted without high availability (high-availability.type)`

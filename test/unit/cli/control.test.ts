@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { ControlClient } from '../../../src/cli/control/control-client.js';
 import { startControlServer } from '../../../src/cli/control/control-server.js';
-import { JobDirectory, type JobEntry } from '../../../src/cli/control/directory.js';
+import { isAttended, JobDirectory, type JobEntry } from '../../../src/cli/control/directory.js';
 import { MillraceError } from '../../../src/core/index.js';
 import type { CheckpointInfo } from '../../../src/stream/checkpoint.js';
 import type { JobStatus, JobSummary, RunningJob } from '../../../src/stream/engine.js';
@@ -50,6 +50,21 @@ test('a job is found by its name and by a prefix of its id that is unique', () =
     message(() => directory.find('third')),
     /^JOB_NOT_FOUND .*'third'.*first/,
   );
+});
+
+test('a job on Flink stays when its process is gone, and keeps what it was scaled to', () => {
+  directory.open();
+  const submission = { bundle: { path: '/b', hash: 'h' }, params: {}, parallelism: 1, keyGroups: 128, overrides: {}, everyMs: 1_000 };
+  const flink = { flinkId: 'j1', detached: true, options: { address: 'http://localhost:8081', jar: '/jar' }, submission };
+  directory.add({ ...entry('f1', 'flights', 2 ** 22 + 1), socket: undefined, flink });
+  directory.resubmitted('f1', 'j2', { worker: 4 });
+  const [found] = directory.list();
+  assert.deepEqual(found?.flink, { ...flink, flinkId: 'j2', submission: { ...submission, overrides: { worker: 4 } } });
+  assert.equal(isAttended(found), false);
+  // Nobody has asked for it any more meanwhile.
+  directory.remove('f1');
+  directory.resubmitted('f1', 'j3', {});
+  assert.deepEqual(directory.list(), []);
 });
 
 test('what a dead process left is cleared away', () => {

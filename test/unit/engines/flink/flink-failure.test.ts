@@ -64,6 +64,12 @@ for (const [what, stack, code, text] of [
     'UNSUPPORTED',
     /older Java.*17/,
   ],
+  [
+    'a JobManager that has just started',
+    'org.apache.flink.runtime.dispatcher.UnavailableDispatcherOperationException: Unable to get JobMasterGateway for initializing job.\n\tat x',
+    'UNAVAILABLE',
+    /Unable to get JobMasterGateway/,
+  ],
   ['anything else of Flink', 'java.lang.IllegalArgumentException: Bad\n\tat x', 'FLINK', /^task: IllegalArgumentException: Bad$/],
 ] as const)
   test(`${what} has a code and a message of its own`, () => {
