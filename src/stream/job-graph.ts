@@ -40,4 +40,9 @@ export interface PlanOptions {
   readonly keyGroups: number;
   /** Operator uid or role name -> parallelism. @throws OPTION_INVALID for a name that the graph lacks */
   readonly overrides: Readonly<Record<string, number>>;
+  /**
+   * True for an engine that keeps state by chain: what is fused follows from the graph alone, never from a parallelism that
+   * may change, and an override of one operator is one of its whole chain. Default false: whatever runs equally wide is fused.
+   */
+  readonly fixedChains?: boolean;
 }

@@ -8,6 +8,7 @@ interface ExplainFlags {
   readonly parallelism?: number;
   readonly set: Readonly<Record<string, string>>;
   readonly scale: Readonly<Record<string, number>>;
+  readonly engine: string;
   readonly trace?: true;
   readonly traceDir: string;
   readonly json?: true;
@@ -21,17 +22,24 @@ export function addExplainCommand(program: Command, io: CommandIo): void {
     .option('-p, --parallelism <n>', 'parallelism of operators that set none (default: what the job says)', parsePositiveInteger)
     .option('--set <key=value>', 'a parameter of the job; repeat for more', collectPairs, {})
     .option('--scale <name=n>', 'parallelism of one operator or role; repeat for more', collectCounts, {})
+    .option('--engine <name>', 'chains as this engine makes them: embedded or flink', 'embedded')
     .option('--trace', 'trace the models: operations by layer and cost, and a file for Netron and TensorBoard')
     .option('--trace-dir <dir>', 'where that file goes', 'out/trace')
     .option('--json', 'JSON')
-    .action(async (file: string, { parallelism, set, scale, trace, traceDir, json }: ExplainFlags) => {
+    .action(async (file: string, { parallelism, set, scale, engine, trace, traceDir, json }: ExplainFlags) => {
+      if (!['embedded', 'flink'].includes(engine)) throw new MillraceError('OPTION_INVALID', `--engine: there is no '${engine}'; there are embedded and flink`);
       const { bundleJob, loadJob } = await import('../../engines/embedded/index.js');
       const { buildGraph, explainJob, formatExplanation, planJob, resolveParams } = await import('../../stream/index.js');
       const definition = await loadJob(await bundleJob(file));
       const graph = buildGraph(definition, resolveParams(definition, set));
       const explanation = explainJob(
         definition.name,
-        planJob(graph, { parallelism: parallelism ?? definition.parallelism, keyGroups: definition.keyGroups, overrides: scale }),
+        planJob(graph, {
+          parallelism: parallelism ?? definition.parallelism,
+          keyGroups: definition.keyGroups,
+          overrides: scale,
+          fixedChains: engine === 'flink',
+        }),
       );
       const traces = trace === true ? await traceModels(graph, traceDir) : [];
       if (json === true) {

@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { MillraceError, ReleaseStack } from '../../core/index.js';
 import type { Engine, JobSubmission } from '../../stream/engine.js';
 import type { JobGraph } from '../../stream/job-graph.js';
-import { planJob } from '../../stream/planner/index.js';
 import { FlinkCluster, type RunRequest } from './cluster.js';
 import { FlinkJob } from './flink-job.js';
+import { graphForFlink } from './graph-for-flink.js';
 import { makeJobJar } from './job-jar.js';
 import { resolveFlinkEngineOptions, type FlinkEngineOptions, type ResolvedFlinkEngineOptions } from './options.js';
 import { planForFlink, type FlinkReports } from './plan.js';
@@ -52,7 +52,7 @@ export function createFlinkEngine(options: FlinkEngineOptions): FlinkEngine {
       return ['execution.checkpointing.dir', 'state.checkpoints.dir'].some((key) => (configuration.get(key) ?? '') !== '');
     },
     attach: (job, running, onResubmitted) => {
-      const plan = planOf(job, job.overrides);
+      const plan = graphForFlink(job, job.overrides);
       const submitter = new Submitter(job, resolved, undefined);
       return submitter.job(plan, running, onResubmitted, () => Promise.resolve());
     },
@@ -65,7 +65,7 @@ async function submit(job: JobSubmission, options: ResolvedFlinkEngineOptions, o
       'UNSUPPORTED',
       `job ${job.name}: ${job.restore.from.location} is a checkpoint of the embedded engine; Flink restores its own savepoints and retained checkpoints only`,
     );
-  const plan = planOf(job, job.overrides);
+  const plan = graphForFlink(job, job.overrides);
   const warn = (message: string): void => job.log({ timeMs: Date.now(), level: 'warn', message, fields: {} });
   for (const { operator, message } of plan.warnings) warn(operator === undefined ? message : `${operator}: ${message}`);
   const releases = new ReleaseStack();
@@ -86,10 +86,6 @@ async function submit(job: JobSubmission, options: ResolvedFlinkEngineOptions, o
     await releases.release();
     throw thrown;
   }
-}
-
-function planOf({ graph, parallelism, keyGroups }: JobSubmission, overrides: Readonly<Record<string, number>>): JobGraph {
-  return planJob(graph, { parallelism, keyGroups, overrides });
 }
 
 const loopback = /^(localhost|127(\.\d+){3}|\[?::1\]?)$/;

@@ -2,10 +2,9 @@ import { createLogger, deferred, MillraceError, withDeadline, type Logger, type 
 import type { CheckpointInfo } from '../../stream/checkpoint.js';
 import type { CheckpointStatus, JobState, JobStatus, JobSubmission, JobSummary, RunningJob } from '../../stream/engine.js';
 import type { JobGraph } from '../../stream/job-graph.js';
-import { planJob } from '../../stream/planner/index.js';
 import { checkScale } from '../runtime/check-scale.js';
 import { JobStatistics } from '../runtime/job-statistics.js';
-import { checkSameChains } from './check-chains.js';
+import { graphForFlink, withOverride } from './graph-for-flink.js';
 import { checkpointInfo, checkpointStatus } from './checkpoint-status.js';
 import type { FlinkCluster, FlinkJobDetails } from './cluster.js';
 import { FlinkMetrics } from './flink-metrics.js';
@@ -183,9 +182,9 @@ export class FlinkJob implements RunningJob {
   scale(operatorOrRole: string, parallelism: number): Promise<void> {
     const { submission } = this.#parts;
     return this.#change('rescaling', async () => {
-      const overrides = { ...this.#overrides, ...checkScale(submission.graph, operatorOrRole, parallelism, submission.keyGroups) };
-      const plan = planJob(submission.graph, { parallelism: submission.parallelism, keyGroups: submission.keyGroups, overrides });
-      checkSameChains(this.#plan, plan);
+      const override = checkScale(submission.graph, operatorOrRole, parallelism, submission.keyGroups);
+      const overrides = withOverride(this.#plan, this.#overrides, override);
+      const plan = graphForFlink(submission, overrides);
       const savepoint = await this.#parts.cluster.stop(this.#flinkId, false, this.#savepointDirectory(undefined));
       await this.#untilEnded();
       await this.#runAgain(plan, overrides, savepoint);

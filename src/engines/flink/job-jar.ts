@@ -4,10 +4,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { strToU8, unzipSync, zipSync } from 'fflate';
 import { fromSystemError, MillraceError } from '../../core/errors.js';
+import { rootToken } from './host/place-bundle.js';
 import type { FlinkPlan } from './plan.js';
-
-/** Stands in a bundle for the folder of this package, which lies elsewhere on a TaskManager: the host puts its own in. */
-export const rootToken = 'millrace-root:';
 
 export interface JobJar {
   readonly path: string;

@@ -13,6 +13,8 @@ export interface PlannedJob {
   readonly parallelism: number;
   readonly keyGroups: number;
   readonly overrides: Readonly<Record<string, number>>;
+  /** See PlanOptions. */
+  readonly fixedChains?: boolean;
   readonly fingerprint: string;
   /** To name the operator where fingerprints differ. */
   readonly description: GraphDescription;
@@ -30,7 +32,8 @@ export async function planAgain(job: PlannedJob): Promise<JobGraph> {
   const key = `${job.bundle.path} ${job.fingerprint}`;
   if (cached?.key === key) return cached.graph;
   const definition = await loadJob(job.bundle);
-  const graph = planJob(buildGraph(definition, job.params), { parallelism: job.parallelism, keyGroups: job.keyGroups, overrides: job.overrides });
+  const { parallelism, keyGroups, overrides, fixedChains = false } = job;
+  const graph = planJob(buildGraph(definition, job.params), { parallelism, keyGroups, overrides, fixedChains });
   if (graph.fingerprint !== job.fingerprint) {
     const difference = formatGraphDifference(job.description, graph) ?? 'the plans differ';
     throw new MillraceError(

@@ -1,7 +1,7 @@
 import { MillraceError } from '../../core/errors.js';
 import type { Edge, GraphProblem, LogicalGraph, OperatorNode } from '../graph.js';
 import type { JobEdge, JobGraph, JobVertex, PlanOptions } from '../job-graph.js';
-import { actualEdge, formChains, type Chains } from './chains.js';
+import { actualEdge, formChains, overridesOfChains, type Chains } from './chains.js';
 import { fingerprintOf } from './fingerprint.js';
 import { neededColumns } from './needed-columns.js';
 import { resolveParallelism } from './parallelism.js';
@@ -17,9 +17,11 @@ import { findProblems, findWarnings } from './validate-graph.js';
 export function planJob(graph: LogicalGraph, options: PlanOptions): JobGraph {
   const topology = topologyOf(graph);
   const problems = findProblems(graph, topology);
-  const parallelism = resolveParallelism(graph, topology.order, options, problems);
+  const fixed = options.fixedChains === true;
+  const overrides = fixed && problems.length === 0 ? overridesOfChains(graph, topology.order, options.overrides, problems) : options.overrides;
+  const parallelism = resolveParallelism(graph, topology.order, { ...options, overrides }, problems);
   if (problems.length > 0) throw graphError(graph, problems);
-  const chains = formChains(graph, topology.order, parallelism);
+  const chains = formChains(graph, topology.order, parallelism, fixed);
   const vertices = chains.members.map((members, id) => vertexOf(graph, chains, parallelism, members, id));
   const columns = neededColumns(graph, topology.order);
   const edges = chains.outer.map((edge, id) => edgeOf(edge, id, chains, parallelism, columns.get(edge)));

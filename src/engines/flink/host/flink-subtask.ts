@@ -202,6 +202,7 @@ async function loadGraph({ task, bundle }: OpenRequest): Promise<JobGraph> {
   return planAgain({
     ...planned,
     name: job.name,
+    fixedChains: true,
     bundle: { path, hash: bundle.hash, ...(submitted.source === undefined ? {} : { source: submitted.source }) },
   });
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { isMillraceError, type MillraceError } from '../../../../src/core/index.js';
 import { t } from '../../../../src/memory/schema.js';
 import {
@@ -232,4 +232,37 @@ test('a rename keeps uids distinct and an explicit uid untouched', () => {
     graph.vertices[0]?.operators.map((node) => node.uid),
     ['list', 'pick-delays', 'pick-delays-2', 'mine'],
   );
+});
+
+describe('fixed chains', () => {
+  const job = ({ source }: BuildContext<Params>): void => {
+    source(emptySource(flight), { time: 'date' })
+      .select('delay', 'origin')
+      .transform(operator({ name: 'count' }), { kind: 'hash', key: { columns: ['origin'] } })
+      .transform(operator({ name: 'format' }))
+      .to(emptySink({ maxParallelism: 1 }));
+  };
+  const chains = (options: Partial<PlanOptions>): readonly string[] =>
+    plan(job, { fixedChains: true, ...options }).vertices.map(({ operators }) => operators.map(({ name }) => name).join(' -> '));
+
+  test('are the same at every parallelism', () => {
+    const at1 = chains({});
+    assert.deepEqual(at1, ['list -> list times -> select', 'count -> format', 'collect']);
+    for (const overrides of [{ count: 3 }, { count: 1, select: 2 }, { list: 2, count: 2 }]) {
+      for (const parallelism of [1, 2, 4]) assert.deepEqual(chains({ parallelism, overrides }), at1, JSON.stringify({ parallelism, overrides }));
+    }
+    // Without them, what happens to be equally wide is fused.
+    assert.notEqual(plan(job, { parallelism: 1 }).vertices.length, plan(job, { parallelism: 1, overrides: { count: 3 } }).vertices.length);
+  });
+
+  test('take an override of one operator for all, and refuse two that differ', () => {
+    const graph = plan(job, { fixedChains: true, overrides: { format: 3 } });
+    assert.deepEqual(
+      graph.vertices.filter(({ operators }) => operators.some(({ uid }) => uid === 'count')).map(({ parallelism }) => parallelism),
+      [3],
+    );
+    assert.deepEqual(problemsOf(job, { fixedChains: true, overrides: { count: 2, format: 3 } }), [
+      "format: parallelism 3 where 'count' has 2: on this engine both run in one chain; give both the same",
+    ]);
+  });
 });

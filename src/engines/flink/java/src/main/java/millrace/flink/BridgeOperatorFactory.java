@@ -12,10 +12,12 @@ public final class BridgeOperatorFactory extends AbstractStreamOperatorFactory<b
 
   private final Plan plan;
   private final int vertex;
+  private final boolean checkpoints;
 
-  BridgeOperatorFactory(Plan plan, int vertex) {
+  BridgeOperatorFactory(Plan plan, int vertex, boolean checkpoints) {
     this.plan = plan;
     this.vertex = vertex;
+    this.checkpoints = checkpoints;
     // Only a keep-alive source is chained before a bridge. Two bridges in one task would share its thread, and a wait of the
     // second inside an emission of the first could let the first one emit again, out of order.
     setChainingStrategy(plan.inputs(vertex).isEmpty() ? ChainingStrategy.ALWAYS : ChainingStrategy.HEAD);
@@ -24,7 +26,7 @@ public final class BridgeOperatorFactory extends AbstractStreamOperatorFactory<b
   @Override
   @SuppressWarnings("unchecked")
   public <T extends StreamOperator<byte[]>> T createStreamOperator(StreamOperatorParameters<byte[]> parameters) {
-    return (T) new BridgeOperator(parameters, plan, vertex);
+    return (T) new BridgeOperator(parameters, plan, vertex, checkpoints);
   }
 
   @Override
