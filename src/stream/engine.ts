@@ -96,8 +96,10 @@ export interface JobSummary {
   readonly durationMs: number;
   readonly operators: readonly OperatorStatus[];
   readonly checkpoints: CheckpointStatus;
-  /** Restarts in place after failures. */
+  /** Restarts of the whole job in place after failures. */
   readonly restarts: number;
+  /** Nodes that were replaced alone after a failure; absent where an engine replaces none. */
+  readonly nodeRestarts?: number;
 }
 
 export interface CheckpointStatus {
@@ -117,8 +119,10 @@ export interface JobStatus {
   readonly attempt: number;
   readonly operators: readonly OperatorStatus[];
   readonly checkpoints: CheckpointStatus;
-  /** Restarts in place after failures; `error` is what the last of them was for, or why the job failed. */
+  /** Restarts of the whole job in place after failures; `error` is what the last of them was for, or why the job failed. */
   readonly restarts: number;
+  /** Nodes that were replaced alone; absent where an engine replaces none. */
+  readonly nodeRestarts?: number;
   readonly error?: { readonly code: MillraceError['code']; readonly message: string };
 }
 

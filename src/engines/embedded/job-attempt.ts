@@ -1,4 +1,4 @@
-import { deferred, MillraceError, systemClock, type EncodedError } from '../../core/index.js';
+import { deferred, MillraceError, systemClock, withDeadline, type Deferred, type EncodedError } from '../../core/index.js';
 import { Deployment, type DeploymentRequest } from './deployment.js';
 import { FirstCause } from '../runtime/first-cause.js';
 import type { SubtaskHandle } from './subtask-handle.js';
@@ -11,8 +11,15 @@ export class JobAttempt {
   readonly #failures = new FirstCause();
   readonly #running = deferred();
   readonly #failed = deferred<never>();
+  readonly #over = deferred();
+  readonly #opening = new Map<SubtaskHandle, Deferred<void>>();
 
-  constructor(hosts: SubtaskHosts, request: DeploymentRequest) {
+  /** @param cutsBefore number of the newest cut that it knows nothing of */
+  constructor(
+    hosts: SubtaskHosts,
+    request: DeploymentRequest,
+    readonly cutsBefore: number,
+  ) {
     // Nobody has to listen.
     this.#failed.promise.catch(() => undefined);
     this.#job = request.job.name;
@@ -41,9 +48,23 @@ export class JobAttempt {
   /** A subtask has opened. @returns true where all have */
   opened(handle: SubtaskHandle): boolean {
     handle.running = true;
+    this.#opening.get(handle)?.resolve();
     if (!this.handles.every((other) => other.running)) return false;
     this.#running.resolve();
     return true;
+  }
+
+  /** Resolves when the attempt has failed, or the job ends. */
+  get whenOver(): Promise<void> {
+    return this.#over.promise;
+  }
+
+  /** Waits for a successor to open, or for the end of the attempt. @throws DEADLINE_EXCEEDED */
+  async untilOpened(handle: SubtaskHandle, limitMs: number): Promise<void> {
+    const opened = deferred();
+    this.#opening.set(handle, opened);
+    const either = Promise.race([opened.promise, this.whenOver]);
+    await withDeadline(either, { ms: limitMs, what: `${handle.name}: opening its successor` }).finally(() => this.#opening.delete(handle));
   }
 
   /** @returns the first cause so far */
@@ -51,12 +72,14 @@ export class JobAttempt {
     this.#failures.add(failure, atMs, role);
     const cause = this.#failures.cause as MillraceError;
     this.#failed.reject(cause);
+    this.#over.resolve();
     return cause;
   }
 
-  /** Whoever waits for it to run goes on. */
+  /** Whoever waits for it, or for a node of it, to run goes on. */
   over(): void {
     this.#running.resolve();
+    this.#over.resolve();
   }
 
   /** Says what has not opened within `limitMs`. */

@@ -1,4 +1,4 @@
-import { createLogger, deferred, MillraceError, withDeadline, type EncodedError, type Logger } from '../../core/index.js';
+import { createLogger, decodeError, deferred, MillraceError, withDeadline, type EncodedError, type Logger } from '../../core/index.js';
 import type { MetricSample } from '../../core/metrics.js';
 import type { CheckpointInfo, CheckpointKind } from '../../stream/checkpoint.js';
 import type { JobState as RunState, JobStatus, JobSubmission, JobSummary, RunningJob } from '../../stream/engine.js';
@@ -7,8 +7,9 @@ import { describeGraph, planJob } from '../../stream/planner/index.js';
 import { finalCut } from '../../stream/subtask.js';
 import { Checkpointing, type RecoveryPoint, type TakenCut } from './checkpointing.js';
 import { CheckpointSchedule } from './checkpoint-schedule.js';
-import { keptSubtasks } from './deployment.js';
+import { keptSubtasks, type DeploymentRequest } from './deployment.js';
 import { JobAttempt } from './job-attempt.js';
+import { NodeRestarts, type NodeRestartingJob } from './node-restarts.js';
 import { JobRestarts, type RestartableJob } from './job-restarts.js';
 import { JobStatistics } from '../runtime/job-statistics.js';
 import type { ResolvedEmbeddedEngineOptions } from './options.js';
@@ -48,6 +49,7 @@ export class JobRun implements RunningJob {
   readonly #schedule: CheckpointSchedule;
   readonly #policy: RestartPolicy;
   readonly #restarts: JobRestarts;
+  readonly #nodes: NodeRestarts;
   readonly #end = deferred<JobSummary>();
   /** Rejects when the job begins to end otherwise than by itself. */
   readonly #broken = deferred<never>();
@@ -78,6 +80,7 @@ export class JobRun implements RunningJob {
     this.#hosts = new SubtaskHosts(options.maxThreads);
     this.#policy = new RestartPolicy(submission.restart ?? { otherwise: { strategy: 'none' }, roles: {} });
     this.#restarts = new JobRestarts(this.#policy, options.cancelTimeoutMs, this.#log);
+    this.#nodes = new NodeRestarts(this.#nodeRestarting(), this.#policy, options, this.#log);
     const keepsState = this.#policy.restarts;
     this.#checkpoints = new Checkpointing(submission, restored, { cutTimeoutMs: options.cutTimeoutMs, keepsState, log: this.#log });
     this.#attempt = this.#deploy(this.#checkpoints.point, []);
@@ -103,6 +106,7 @@ export class JobRun implements RunningJob {
       operators: this.#statistics.operators(this.#plan, (vertex) => this.#attempt.deployment.pids(vertex)),
       checkpoints: this.#checkpoints.status,
       restarts: this.#restarts.count,
+      nodeRestarts: this.#nodes.count,
       ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
     };
   }
@@ -114,6 +118,7 @@ export class JobRun implements RunningJob {
       ...this.#attempt.deployment.channelMetrics(labels),
       ...this.#checkpoints.metrics(labels),
       { name: 'millrace_restarts_total', help: 'Restarts in place after failures.', type: 'counter', labels, value: this.#restarts.count },
+      { name: 'millrace_node_restarts_total', help: 'Nodes that were replaced alone after a failure.', type: 'counter', labels, value: this.#nodes.count },
     ];
   }
 
@@ -177,6 +182,7 @@ export class JobRun implements RunningJob {
 
   async #untilRunning(): Promise<void> {
     await this.#unlessBroken(this.#attempt.whenRunning);
+    await this.#nodes.settled();
     if (this.#ending || (this.#state !== 'running' && this.#state !== 'draining')) throw this.#refusal(`it is ${this.#state}`);
   }
 
@@ -237,15 +243,17 @@ export class JobRun implements RunningJob {
   }
 
   #deploy(point: RecoveryPoint | undefined, kept: readonly SubtaskHandle[]): JobAttempt {
-    const attempt = new JobAttempt(this.#hosts, {
+    const request: DeploymentRequest = {
       job: this.#jobTask(),
       plan: this.#plan,
       attempt: this.#attempts,
       restored: point?.state,
       kept,
+      replaces: (role) => this.#policy.restartsAfter(role),
       onMessage: (handle, message) => this.#receive(handle, message),
       onLost: (handle, error) => this.#lost(handle, error),
-    });
+    };
+    const attempt = new JobAttempt(this.#hosts, request, this.#checkpoints.lastCut);
     attempt.watchStart(this.#options.startTimeoutMs, (error) => this.#attempt === attempt && this.#fail(error, Date.now()));
     return attempt;
   }
@@ -266,7 +274,7 @@ export class JobRun implements RunningJob {
     if (message.type === 'log') this.#submission.log(message.record);
     else if (message.type === 'report') this.#report(handle, message);
     // What a closed attempt still says is not about this one.
-    else if (this.#attempt.handles.includes(handle)) this.#heard(handle, message);
+    else if (this.#attempt.handles.includes(handle) && !this.#nodes.isLeaving(handle)) this.#heard(handle, message);
   }
 
   #heard(handle: SubtaskHandle, message: Exclude<FromSubtask, { type: 'log' | 'report' }>): void {
@@ -286,7 +294,7 @@ export class JobRun implements RunningJob {
         this.#finishIfAllEnded();
         return;
       case 'failed':
-        this.#fail(message.error, message.atMs, handle);
+        this.#failed(handle, message.error, message.atMs);
         return;
       case 'publish':
         this.#attempt.deployment.board.publish(message.key, message.value);
@@ -315,8 +323,17 @@ export class JobRun implements RunningJob {
 
   #lost(handle: SubtaskHandle, error: MillraceError): void {
     if (!this.#attempt.handles.includes(handle)) return;
-    handle.ended = undefined;
-    this.#fail(error, Date.now(), handle);
+    if (this.#nodes.replace(this.#attempt, handle, error)) this.#lastFailure = error;
+    else {
+      handle.ended = undefined;
+      this.#fail(error, Date.now(), handle);
+    }
+  }
+
+  #failed(handle: SubtaskHandle, failure: EncodedError, atMs: number): void {
+    const error = decodeError(failure);
+    if (this.#nodes.replace(this.#attempt, handle, error)) this.#lastFailure = error;
+    else this.#fail(error, atMs, handle);
   }
 
   #fail(failure: MillraceError | EncodedError, atMs: number, handle?: SubtaskHandle): void {
@@ -332,6 +349,20 @@ export class JobRun implements RunningJob {
       this.#attempt.over();
       void this.#change(() => this.#restarts.restart(this.#restartable()));
     }
+  }
+
+  #nodeRestarting(): NodeRestartingJob {
+    return {
+      isRunning: (attempt) => this.#attempt === attempt && !this.#ending && (this.#state === 'running' || this.#state === 'draining'),
+      nextAttempt: () => ++this.#attempts,
+      abandonCut: () => this.#checkpoints.abandon(new MillraceError('CUT_FAILED', `a node of job ${this.name} restarts`, { details: { abandoned: true } })),
+      succession: ({ cutsBefore }) => {
+        const decided = this.#checkpoints.lastCut;
+        return { decided, barrier: decided > cutsBefore ? decided : 0 };
+      },
+      keep: (handle) => this.#statistics.keep(handle.metrics({ job: this.name })),
+      fail: (error, handle) => this.#fail(error, Date.now(), handle),
+    };
   }
 
   #restartable(): RestartableJob {
@@ -401,6 +432,7 @@ export class JobRun implements RunningJob {
       operators: this.#statistics.operators(this.#plan),
       checkpoints: this.#checkpoints.status,
       restarts: this.#restarts.count,
+      nodeRestarts: this.#nodes.count,
     };
   }
 }
