@@ -67,6 +67,11 @@ export class JobAttempt {
     await withDeadline(either, { ms: limitMs, what: `${handle.name}: opening its successor` }).finally(() => this.#opening.delete(handle));
   }
 
+  /** Nobody waits for this subtask any more: it has a successor. */
+  gaveUp(handle: SubtaskHandle): void {
+    this.#opening.get(handle)?.resolve();
+  }
+
   /** @returns the first cause so far */
   fail(failure: MillraceError | EncodedError, atMs: number, role: string | undefined): MillraceError {
     this.#failures.add(failure, atMs, role);

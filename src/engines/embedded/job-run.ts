@@ -353,7 +353,7 @@ export class JobRun implements RunningJob {
 
   #nodeRestarting(): NodeRestartingJob {
     return {
-      isRunning: (attempt) => this.#attempt === attempt && !this.#ending && (this.#state === 'running' || this.#state === 'draining'),
+      isRunning: (attempt) => this.#attempt === attempt && !this.#ending && ['starting', 'running', 'draining'].includes(this.#state),
       nextAttempt: () => ++this.#attempts,
       abandonCut: () => this.#checkpoints.abandon(new MillraceError('CUT_FAILED', `a node of job ${this.name} restarts`, { details: { abandoned: true } })),
       succession: ({ cutsBefore }) => {

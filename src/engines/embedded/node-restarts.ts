@@ -64,8 +64,8 @@ export class NodeRestarts {
   /** @returns false where the failure is the whole job's */
   replace(attempt: JobAttempt, handle: SubtaskHandle, cause: MillraceError): boolean {
     if (this.#leaving.has(handle)) return true;
-    // Who lost a peer is rarely the one to be replaced; a successor that cannot open has nothing to go on from.
-    const isOwn = !echoes.has(cause.code) && handle.running && handle.ended === undefined;
+    // Who lost a peer is rarely the one to be replaced; what cannot open will not do so the next time.
+    const isOwn = !echoes.has(cause.code) && handle.ended === undefined && (handle.running || cause.code === 'THREAD_LOST');
     if (!isOwn || !this.#job.isRunning(attempt) || !attempt.deployment.canReplace(handle)) return false;
     const decision = this.#policy.decide(cause, handle.vertex.operators[0]?.role, Date.now());
     if (!decision.restart) return false;
@@ -73,6 +73,7 @@ export class NodeRestarts {
     this.#leaving.add(handle);
     this.#log.warn(`${handle.name} restarts alone in ${decision.delayMs} ms: ${cause.message}`, { code: cause.code, nodeRestarts: this.#count });
     this.#job.abandonCut();
+    attempt.gaveUp(handle);
     attempt.deployment.withdraw(handle);
     const work = this.#succeed(attempt, handle, decision.delayMs)
       .catch((thrown: unknown) => this.#job.fail(MillraceError.from(thrown), handle))
