@@ -123,6 +123,11 @@ export interface JobStatus {
   readonly restarts: number;
   /** Nodes that were replaced alone; absent where an engine replaces none. */
   readonly nodeRestarts?: number;
+  /**
+   * Batches that failed nodes had read and not acknowledged, as far as is known. Their successors were given them again; where a
+   * role has the scope 'node', some of them, or of what they led to, may have been lost or have counted twice.
+   */
+  readonly unacknowledgedBatches?: number;
   readonly error?: { readonly code: MillraceError['code']; readonly message: string };
 }
 

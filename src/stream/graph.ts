@@ -22,11 +22,15 @@ export interface GraphProblem {
 export type Isolation = 'thread' | 'process';
 
 /**
- * An operator whose failed subtask can be replaced alone: it says through {@link SubtaskContext.lane} which batches are done,
- * its successor is given the others again, and to be given a batch twice does no harm. For each batch it emits the same number
- * of rows in the same order each time.
+ * An operator whose failed subtask can be replaced alone: it says through {@link SubtaskContext.lane} which batches are done, and
+ * its successor is given the others again.
  */
 export interface Resumption {
+  /**
+   * True where to be given a batch twice does no harm, and it leads to the same number of rows in the same order each time.
+   * Else what was under way may be lost or count twice, and it is replaced alone only where that was asked for.
+   */
+  readonly isExact: boolean;
   /** Columns of the main output that come out the same when a batch is given again. */
   readonly sameColumns: readonly string[];
 }

@@ -138,8 +138,12 @@ export const finalCut = Number.MAX_SAFE_INTEGER;
 
 /** The input of a subtask that may be replaced: its batches have positions, and stay until they are acknowledged. */
 export interface InputLane {
-  /** Of the batch that process() was last given: 1 or more, growing, and the same where a successor is given the batch again. */
+  /** True where a position names the same batch for a successor, which may leave out what has come of it already. */
+  readonly isExact: boolean;
+  /** Of the batch that process() was last given: 1 or more, and growing. */
   readonly position: number;
+  /** Positions are above this one; those of a successor that are not exact are above all of its predecessor's. */
+  readonly firstPosition: number;
   /** The last barrier in front of what a successor is given; 0 for none, and for a first subtask. */
   readonly barrier: number;
   /**

@@ -8,7 +8,8 @@ import { RingWriter } from '../../memory/ring-writer.js';
 import { SocketReader } from '../../memory/socket-reader.js';
 import { SocketWriter } from '../../memory/socket-writer.js';
 import type { Rendezvous } from '../../stream/subtask.js';
-import { HeldReader } from './held-reader.js';
+import { HeldInputs } from './held-inputs.js';
+import { unacknowledgedGauge } from './held-reader.js';
 import type { ChannelPlace, SocketPlace, Succession } from './protocol.js';
 import { RepeatingWriter } from './repeating-writer.js';
 
@@ -28,6 +29,8 @@ export interface ChannelEndsOptions {
   readonly onBroken: (error: MillraceError) => void;
   /** Where the subtask succeeds a failed one. */
   readonly succeeds?: Succession | undefined;
+  /** Lease epoch. */
+  readonly epoch: number;
 }
 
 /**
@@ -44,7 +47,7 @@ export class ChannelEnds {
   readonly #gauges: { readonly gauge: Gauge; readonly writer: SocketWriter }[] = [];
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
-  #lane: HeldReader | undefined;
+  #lane: HeldInputs | undefined;
 
   constructor(options: ChannelEndsOptions) {
     this.#options = options;
@@ -59,11 +62,12 @@ export class ChannelEnds {
   reader(place: ChannelPlace): ChannelReader {
     const reader = place.kind === 'ring' ? new RingReader(place.memory) : this.#socketReader(place);
     if (!place.consumerChanges) return reader;
-    return (this.#lane = new HeldReader(reader, this.#options.succeeds?.barrier ?? 0));
+    this.#lane ??= this.#held(place.isExact);
+    return this.#lane.add(reader);
   }
 
-  /** The input of a subtask that may be replaced. */
-  get lane(): HeldReader | undefined {
+  /** The inputs of a subtask that may be replaced. */
+  get lane(): HeldInputs | undefined {
     return this.#lane;
   }
 
@@ -84,6 +88,12 @@ export class ChannelEnds {
     clearInterval(this.#timer);
     for (const server of this.#servers) server.close();
     for (const socket of this.#sockets) socket.close();
+  }
+
+  #held(isExact: boolean): HeldInputs {
+    const { succeeds, epoch, metrics } = this.#options;
+    const unacknowledged = metrics({}).gauge(unacknowledgedGauge, 'Batches that were read and that a successor would be given again.');
+    return new HeldInputs({ isExact, barrier: succeeds?.barrier ?? 0, epoch, unacknowledged });
   }
 
   #socketWriter(place: SocketPlace, exchange: string): NamingWriter {

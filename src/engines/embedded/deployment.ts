@@ -4,11 +4,12 @@ import { createDoorbell, type DoorbellMemory } from '../../memory/doorbell.js';
 import { createRing, releasedCell, unitBytes, writtenCell, type RingMemory } from '../../memory/ring-memory.js';
 import type { MetricSample } from '../../core/metrics.js';
 import type { Isolation } from '../../stream/graph.js';
+import type { RestartScope } from '../../stream/restart-options.js';
 import type { JobEdge, JobGraph, JobVertex } from '../../stream/job-graph.js';
 import { ownState } from '../runtime/chain-state.js';
 import type { ChainState, FromSubtask } from '../runtime/protocol.js';
 import type { ChannelPlace, InputChannel, JobTask, OutputEdge, SubtaskWork, Succession } from './protocol.js';
-import { isNamed, whyNotReplaceable } from './replaceable.js';
+import { isNamed, replaceableVertices, type Replaceable } from './replaceable.js';
 import { RendezvousBoard } from '../runtime/rendezvous.js';
 import type { CutState } from '../../stream/checkpoint.js';
 import { dealState } from './restore.js';
@@ -23,8 +24,8 @@ export interface DeploymentRequest {
   readonly restored: CutState | undefined;
   /** Subtasks of vertices that have ended and stay as they are. */
   readonly kept: readonly SubtaskHandle[];
-  /** False where a failed node of this role takes the job with it, whatever it is able to. */
-  readonly replaces: (role: string) => boolean;
+  /** How much starts again when a node of this role fails. */
+  readonly scopeOf: (role: string) => RestartScope;
   readonly onMessage: (handle: SubtaskHandle, message: FromSubtask) => void;
   readonly onLost: (handle: SubtaskHandle, error: MillraceError) => void;
 }
@@ -59,13 +60,14 @@ export class Deployment {
   readonly #request: DeploymentRequest;
   readonly #slots: readonly (readonly Slot[])[];
   readonly #channels: readonly Channel[];
-  readonly #replaceable: ReadonlySet<number>;
+  /** Vertices whose subtasks are replaced alone, and whether nothing is lost by it. */
+  readonly #replaceable: Replaceable;
 
   constructor(hosts: SubtaskHosts, request: DeploymentRequest) {
     const { plan, kept } = request;
     this.#hosts = hosts;
     this.#request = request;
-    this.#replaceable = new Set(plan.vertices.filter((vertex) => isReplaceable(vertex, request)).map(({ id }) => id));
+    this.#replaceable = replaceableVertices(plan, request.scopeOf);
     const keptVertices = new Set(plan.vertices.filter((vertex) => kept.some((handle) => isSameVertex(handle.vertex, vertex))).map(({ id }) => id));
     const slots = plan.vertices.map((vertex) =>
       Array.from({ length: vertex.parallelism }, (_, index): Slot => ({ vertex, index, doorbell: createDoorbell().memory })),
@@ -96,12 +98,13 @@ export class Deployment {
   }
 
   /** Starts the successor of a subtask that has closed, on the same channels. */
-  replace(handle: SubtaskHandle, attempt: number, succeeds: Succession): SubtaskHandle {
+  replace(handle: SubtaskHandle, attempt: number, succeeds: Succession, state: CutState | undefined): SubtaskHandle {
     for (const channel of this.#outputsOf(handle)) {
       if (channel.place.kind === 'socket') channel.place = { ...channel.place, path: socketPath(channel, attempt, this.#hosts) };
     }
     const slot = this.#slots[handle.vertex.id]?.[handle.index] as Slot;
-    const successor = this.#start(slot, attempt, {}, succeeds);
+    const share = state && dealState(state, handle.vertex, this.#request.plan.keyGroups)[handle.index];
+    const successor = this.#start(slot, attempt, share ?? {}, succeeds);
     this.#handles[this.#handles.indexOf(handle)] = successor;
     return successor;
   }
@@ -204,12 +207,16 @@ function channelsOf(
   slots: readonly (readonly Slot[])[],
   { job, attempt }: DeploymentRequest,
   hosts: SubtaskHosts,
-  replaceable: ReadonlySet<number>,
+  replaceable: Replaceable,
 ): Channel[] {
   const { kind } = edge.edge.exchange;
   const capacityBytes = kind === 'control' ? controlRingBytes : job.options.channelBytes;
   const producerChanges = replaceable.has(edge.from);
-  const changes = { consumerChanges: replaceable.has(edge.to), producerChanges, isNamed: producerChanges && isNamed(edge) };
+  const consumer = replaceable.get(edge.to);
+  const changes = {
+    ...{ consumerChanges: consumer !== undefined, isExact: consumer?.isExact === true },
+    ...{ producerChanges, isNamed: replaceable.get(edge.from)?.isExact === true && isNamed(edge) },
+  };
   const channels: Channel[] = [];
   for (const producer of slots[edge.from] as readonly Slot[]) {
     for (const consumer of slots[edge.to] as readonly Slot[]) {
@@ -233,11 +240,6 @@ function channelsOf(
 /** Operators of one chain are isolated alike. */
 function isolationOf({ operators }: JobVertex): Isolation {
   return operators[0]?.isolation ?? 'thread';
-}
-
-function isReplaceable(vertex: JobVertex, { plan, replaces }: DeploymentRequest): boolean {
-  const role = vertex.operators[0]?.role;
-  return role !== undefined && replaces(role) && whyNotReplaceable(vertex, plan) === undefined;
 }
 
 /** Of a deployment, or of a successor: the path of what is gone is never found. */

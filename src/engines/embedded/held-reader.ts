@@ -1,6 +1,8 @@
 import { frameKind, type Frame } from '../../memory/frame.js';
 import type { ChannelReader, NumberedReader } from '../../memory/channel.js';
-import type { InputLane } from '../../stream/subtask.js';
+
+/** Batches that were read and are not released yet. */
+export const unacknowledgedGauge = 'unacknowledged_batches';
 
 /** Undefined while an output waits for room; else tells whether all that has been written so far would outlive the subtask. */
 export type OutputMark = () => (() => boolean) | undefined;
@@ -20,18 +22,18 @@ interface Held {
  * ```
  * A control frame is done when the subtask has gone on from it. The end of the input is never released: a successor must see it.
  */
-export class HeldReader implements ChannelReader, InputLane {
+export class HeldReader implements ChannelReader {
   readonly #reader: NumberedReader;
   readonly #held: Held[] = [];
   #mark: OutputMark = () => () => true;
-  #position = 0;
+  readonly #positionOf: (sequence: number) => number;
+  #unacknowledged = 0;
   #fence: { readonly count: number; readonly isSafe: () => boolean } | undefined;
 
-  constructor(
-    reader: NumberedReader,
-    readonly barrier: number,
-  ) {
+  /** @param positionOf of a batch, by the number of its frame */
+  constructor(reader: NumberedReader, positionOf: (sequence: number) => number) {
     this.#reader = reader;
+    this.#positionOf = positionOf;
   }
 
   /** To be called once the outputs are there. */
@@ -39,13 +41,9 @@ export class HeldReader implements ChannelReader, InputLane {
     this.#mark = mark;
   }
 
-  get position(): number {
-    return this.#position;
-  }
-
   /** Batches that a successor would be given again. */
   get unacknowledged(): number {
-    return this.#held.filter(({ position }) => position > 0).length;
+    return this.#unacknowledged;
   }
 
   get releasedFrames(): number {
@@ -60,9 +58,10 @@ export class HeldReader implements ChannelReader, InputLane {
     this.#release();
     const frame = this.#reader.tryRead();
     if (frame === undefined) return undefined;
-    const isBatch = frame.kind === frameKind.data;
-    if (isBatch) this.#position = this.#reader.sequence + 1;
-    this.#held.push({ position: isBatch ? this.#position : frame.kind === frameKind.endOfInput ? Infinity : 0, isDone: false });
+    if (frame.kind === frameKind.data) {
+      this.#unacknowledged++;
+      this.#held.push({ position: this.#positionOf(this.#reader.sequence), isDone: false });
+    } else this.#held.push({ position: frame.kind === frameKind.endOfInput ? Infinity : 0, isDone: false });
     return frame;
   }
 
@@ -91,7 +90,7 @@ export class HeldReader implements ChannelReader, InputLane {
       const { count, isSafe } = this.#fence;
       if (!isSafe()) return;
       this.#fence = undefined;
-      this.#held.splice(0, count);
+      for (const { position } of this.#held.splice(0, count)) if (position > 0) this.#unacknowledged--;
       this.#reader.release(count);
     }
   }

@@ -107,6 +107,7 @@ export class JobRun implements RunningJob {
       checkpoints: this.#checkpoints.status,
       restarts: this.#restarts.count,
       nodeRestarts: this.#nodes.count,
+      unacknowledgedBatches: this.#nodes.unacknowledged,
       ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
     };
   }
@@ -118,7 +119,7 @@ export class JobRun implements RunningJob {
       ...this.#attempt.deployment.channelMetrics(labels),
       ...this.#checkpoints.metrics(labels),
       { name: 'millrace_restarts_total', help: 'Restarts in place after failures.', type: 'counter', labels, value: this.#restarts.count },
-      { name: 'millrace_node_restarts_total', help: 'Nodes that were replaced alone after a failure.', type: 'counter', labels, value: this.#nodes.count },
+      ...this.#nodes.metrics(labels),
     ];
   }
 
@@ -249,7 +250,7 @@ export class JobRun implements RunningJob {
       attempt: this.#attempts,
       restored: point?.state,
       kept,
-      replaces: (role) => this.#policy.restartsAfter(role),
+      scopeOf: (role) => this.#policy.scopeOf(role),
       onMessage: (handle, message) => this.#receive(handle, message),
       onLost: (handle, error) => this.#lost(handle, error),
     };
@@ -360,7 +361,8 @@ export class JobRun implements RunningJob {
         const decided = this.#checkpoints.lastCut;
         return { decided, barrier: decided > cutsBefore ? decided : 0 };
       },
-      keep: (handle) => this.#statistics.keep(handle.metrics({ job: this.name })),
+      state: () => this.#checkpoints.point?.state,
+      keep: (samples) => this.#statistics.keep(samples),
       fail: (error, handle) => this.#fail(error, Date.now(), handle),
     };
   }

@@ -1,6 +1,8 @@
-import { MillraceError, sleep, systemClock, type Logger } from '../../core/index.js';
+import { MillraceError, sleep, systemClock, type Logger, type MetricSample } from '../../core/index.js';
+import type { CutState } from '../../stream/checkpoint.js';
 import { closeSubtasks } from './close-subtasks.js';
 import { echoes } from '../runtime/first-cause.js';
+import { unacknowledgedGauge } from './held-reader.js';
 import type { JobAttempt } from './job-attempt.js';
 import type { Succession } from './protocol.js';
 import type { RestartPolicy } from './restart-policy.js';
@@ -15,8 +17,10 @@ export interface NodeRestartingJob {
   /** Ends the cut that is being taken, if any: what the lost node knew of it is gone. */
   abandonCut(): void;
   succession(attempt: JobAttempt): Succession;
-  /** The node's metrics end. */
-  keep(handle: SubtaskHandle): void;
+  /** State of the last cut, if there is one. */
+  state(): CutState | undefined;
+  /** The metrics of the lost node. */
+  keep(samples: readonly MetricSample[]): void;
   fail(error: MillraceError, handle: SubtaskHandle): void;
 }
 
@@ -39,6 +43,7 @@ export class NodeRestarts {
   readonly #leaving = new Set<SubtaskHandle>();
   readonly #underWay = new Set<Promise<void>>();
   #count = 0;
+  #unacknowledged = 0;
 
   constructor(job: NodeRestartingJob, policy: RestartPolicy, limits: { readonly cancelTimeoutMs: number; readonly startTimeoutMs: number }, log: Logger) {
     this.#job = job;
@@ -50,6 +55,19 @@ export class NodeRestarts {
   /** So far. */
   get count(): number {
     return this.#count;
+  }
+
+  /** Batches that lost nodes had read and not acknowledged. */
+  get unacknowledged(): number {
+    return this.#unacknowledged;
+  }
+
+  metrics(labels: Readonly<Record<string, string>>): MetricSample[] {
+    const counter = (name: string, help: string, value: number): MetricSample => ({ name: `millrace_${name}`, help, type: 'counter', labels, value });
+    return [
+      counter('node_restarts_total', 'Nodes that were replaced alone after a failure.', this.#count),
+      counter('unacknowledged_batches_total', 'Batches that failed nodes had read and not acknowledged.', this.#unacknowledged),
+    ];
   }
 
   isLeaving(handle: SubtaskHandle): boolean {
@@ -92,8 +110,10 @@ export class NodeRestarts {
       await closeSubtasks([handle], this.#limits.cancelTimeoutMs);
       await Promise.race([sleep(systemClock, delayMs), attempt.whenOver]);
       if (!this.#job.isRunning(attempt)) return;
-      this.#job.keep(handle);
-      const successor = attempt.deployment.replace(handle, this.#job.nextAttempt(), this.#job.succession(attempt));
+      const last = handle.metrics({});
+      this.#job.keep(last);
+      this.#unacknowledged += last.find(({ name }) => name === `millrace_${unacknowledgedGauge}`)?.value ?? 0;
+      const successor = attempt.deployment.replace(handle, this.#job.nextAttempt(), this.#job.succession(attempt), this.#job.state());
       await attempt.untilOpened(successor, this.#limits.startTimeoutMs);
     } finally {
       clearInterval(alive);

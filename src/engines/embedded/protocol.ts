@@ -68,6 +68,8 @@ export type ChannelPlace = RingPlace | SocketPlace;
 interface Replaceable {
   /** The consumer's: frames stay until it acknowledges them. */
   readonly consumerChanges: boolean;
+  /** … and mean the same batches to its successor. */
+  readonly isExact: boolean;
   readonly producerChanges: boolean;
   /** Frames carry names, so that a producer's successor leaves out what is there. */
   readonly isNamed: boolean;

@@ -1,5 +1,5 @@
 import { MillraceError } from '../../core/index.js';
-import type { ResolvedRestartStrategy, RestartSettings } from '../../stream/restart-options.js';
+import type { ResolvedRestartStrategy, ResolvedRoleRestart, RestartScope, RestartSettings } from '../../stream/restart-options.js';
 import { isLasting } from '../runtime/lasting-failures.js';
 
 /** Without a failure for this long, an earlier one is not the cause of the next. */
@@ -35,9 +35,11 @@ export class RestartPolicy {
     return this.#restarts;
   }
 
-  /** False where a failure of a node of this role is never followed by a restart. */
-  restartsAfter(role: string): boolean {
-    return (Object.hasOwn(this.#settings.roles, role) ? this.#settings.roles[role] : this.#settings.otherwise)?.strategy !== 'none';
+  /** How much starts again when a node of this role fails. */
+  scopeOf(role: string): RestartScope {
+    const { roles, otherwise } = this.#settings;
+    const strategy: ResolvedRoleRestart = Object.hasOwn(roles, role) ? (roles[role] as ResolvedRoleRestart) : otherwise;
+    return strategy.strategy === 'none' ? 'job' : (strategy.scope ?? 'exact');
   }
 
   decide(cause: MillraceError, role: string | undefined, nowMs: number): RestartDecision {

@@ -35,6 +35,7 @@ export function startSubtask(
       if (!abort.signal.aborted) runner.fail(error, runner.head);
     },
     succeeds: task.succeeds,
+    epoch: task.attempt,
   });
   // Inputs first: how a subtask writes depends on whether what it reads stays for a successor.
   const channels = gateChannels(task, graph, ends);
@@ -55,13 +56,13 @@ export function startSubtask(
 function createExchanges(task: SubtaskTask, graph: JobGraph, ends: ChannelEnds): Map<number, ExchangeWriter> {
   const { flushIntervalMs } = task.job.options;
   // Gathered rows would lie in memory that a successor does not have.
-  const batchRows = ends.lane === undefined ? task.job.options.batchRows : 1;
+  const batchRows = ends.lane?.isExact === true ? 1 : task.job.options.batchRows;
   const settings = { index: task.index, keyGroups: graph.keyGroups, batchRows, flushIntervalMs };
   return new Map(
     task.outputs.map(({ edge: id, targets }) => {
       const edge = graph.edges[id] as JobEdge;
       const writers = targets.map((place) => ends.writer(place, edge.edge.exchange.kind));
-      const isDealtOut = edge.edge.exchange.kind === 'rebalance' && ends.lane !== undefined;
+      const isDealtOut = edge.edge.exchange.kind === 'rebalance' && ends.lane?.isExact === true;
       return [id, isDealtOut ? new PositionExchange(writers, edge.columns, () => ends.position) : createExchange(edge, writers, settings)];
     }),
   );

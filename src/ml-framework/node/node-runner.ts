@@ -206,7 +206,7 @@ export class NodeRunner {
       if (shard !== undefined || server === undefined) return shard!.connect(events);
       return openShardChannel({ from: this.#name, to: nodeName(server), address: server.address, worker: index, epoch }, events);
     });
-    if (lane !== undefined) client.resume(0, lane.barrier);
+    if (lane !== undefined) client.resume(lane.firstPosition, lane.barrier);
     this.#parameters = client;
     await client.ready(index === 0 ? initial : undefined);
     return client;

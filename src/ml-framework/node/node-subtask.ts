@@ -12,6 +12,8 @@ export interface NodeSubtaskOptions {
   readonly hostOf: HostOf;
   readonly entry: NodeEntry;
   readonly outputs: OutputSchemas;
+  /** The entry says itself which batches are done; else one is when the next is asked for. */
+  readonly acknowledges: boolean;
 }
 
 function snapshotOf(runner: NodeRunner | undefined, cut: number): Snapshot {
@@ -56,8 +58,10 @@ export class NodeSubtask implements Subtask {
 
   async process(batch: RecordBatch): Promise<void> {
     const { length } = batch;
+    const position = this.#host.lane?.position;
     await this.#untilEntry(this.#input.offer(batch));
     this.#runner?.consumed(length);
+    if (position !== undefined && !this.options.acknowledges) this.#host.lane?.acknowledge(position);
   }
 
   async #untilEntry(asks: Promise<void>): Promise<void> {

@@ -9,9 +9,9 @@ import type { LogRecord } from '../../../src/core/index.js';
 import { createEmbeddedEngine, loadJob } from '../../../src/engines/embedded/index.js';
 import type { JobSubmission, RunningJob } from '../../../src/stream/engine.js';
 import { buildGraph } from '../../../src/stream/job.js';
-import { restartStrategy } from '../../../src/stream/restart-options.js';
+import { restartStrategy, roleRestart, type RestartScope, type RestartSettings } from '../../../src/stream/restart-options.js';
 
-const records = 8_000;
+const records = 4_000;
 const folder = mkdtempSync(join(tmpdir(), 'successor-test-'));
 after(() => rmSync(folder, { recursive: true }));
 
@@ -25,7 +25,7 @@ interface Dying {
 async function start(change: Readonly<Record<string, unknown>>, submission: Partial<JobSubmission> = {}): Promise<Dying> {
   const path = fileURLToPath(new URL('./support/dying-job.js', import.meta.url));
   const output = mkdtempSync(join(folder, 'model-'));
-  const params = { records, mode: 'bsp', isolation: 'thread', how: 'throw', at: 20, deaths: 2, output, ...change };
+  const params = { records, mode: 'bsp', isolation: 'thread', how: 'throw', at: 15, deaths: 2, servers: 2, output, ...change };
   const predictions = new Collector<{ n: number }>('predictions');
   const logs: LogRecord[] = [];
   const job = await createEmbeddedEngine().submit({
@@ -79,7 +79,10 @@ test('past the limit of its role the job fails with the first cause', async () =
   const { job } = await start({ deaths: 9 }, { restart: { otherwise: restartStrategy.parse({ strategy: 'none' }), roles: { worker } } });
   await assert.rejects(job.finished, (error: Error & { code?: string }) => {
     assert.equal(error.code, 'NODE_ENTRY');
-    assert.match(error.message, /attempt 0 of the worker ends \(restarted 2 times, the limit of role worker is 2 restarts; the last failure was: .*attempt 2 of/);
+    assert.match(
+      error.message,
+      /attempt 0 of the worker ends \(restarted 2 times, the limit of role worker is 2 restarts; the last failure was: .*attempt 2 of/,
+    );
     return true;
   });
   assert.deepEqual([job.status().restarts, job.status().nodeRestarts], [0, 2]);
@@ -90,3 +93,42 @@ test('without a restart strategy for its role a worker takes the job with it', a
   const { job } = await start({}, { restart: { otherwise: restartStrategy.parse({ strategy: 'fixedDelay' }), roles: { worker: none } } });
   await assert.rejects(job.finished, { code: 'NODE_ENTRY', message: /attempt 0 of the worker ends$/ });
 });
+
+function scoped(role: string, scope: RestartScope): { readonly restart: RestartSettings } {
+  const strategy = { strategy: 'fixedDelay', attempts: 3, delay: 0 } as const;
+  return { restart: { otherwise: restartStrategy.parse(strategy), roles: { [role]: roleRestart.parse({ ...strategy, scope }) } } };
+}
+
+test("with scope 'node' the worker alone starts again where that is not exact, and what was under way is counted", async () => {
+  const dying = await start({ deaths: 1, mode: 'asp' }, { parallelism: 2, ...scoped('worker', 'node') });
+  const { restarts, nodeRestarts } = await dying.job.finished;
+  assert.deepEqual([restarts, nodeRestarts], [0, 1]);
+  const { unacknowledgedBatches = 0 } = dying.job.status();
+  // The batch that it asked for, and those whose pushes were outstanding.
+  assert.ok(unacknowledgedBatches >= 1 && unacknowledgedBatches <= 3, String(unacknowledgedBatches));
+  const metric = dying.job.metrics().find(({ name }) => name === 'millrace_unacknowledged_batches_total');
+  assert.equal(metric?.value, unacknowledgedBatches);
+  const learned = new Float32Array(Uint8Array.from(readFileSync(join(dying.output, 'weights.bin'))).buffer)[0]!;
+  assert.ok(Math.abs(learned - records) <= 32 * unacknowledgedBatches, String(learned));
+  assert.ok(new Set(dying.predictions.rows.map(({ n }) => n)).size >= records - 32 * unacknowledgedBatches);
+});
+
+test("with scope 'job' a worker takes the job back to its last cut also where it could be replaced alone", async () => {
+  const dying = await start({ deaths: 1 }, scoped('worker', 'job'));
+  const { restarts, nodeRestarts } = await dying.job.finished;
+  assert.deepEqual([restarts, nodeRestarts], [1, 0]);
+  assertExact(dying);
+});
+
+for (const [role, servers] of [
+  ['ps', 1],
+  ['am', 1],
+  ['worker', 0],
+] as const) {
+  test(`scope 'node' is refused for role ${role} of a cluster with ${servers} parameter servers: its nodes hold what nobody else has`, async () => {
+    await assert.rejects(start({ servers }, scoped(role, 'node')), {
+      code: 'OPTION_INVALID',
+      message: new RegExp(`^restartRoles\\.${role}: scope 'node' is not possible: a failed counter ${role} takes along`),
+    });
+  });
+}

@@ -38,7 +38,16 @@ async function* mortal(ctx: NodeContext, { how, at, deaths }: { how: string; at:
 /** Counts records with a model, and loses its first worker again and again. */
 export default defineJob({
   name: 'dying',
-  params: { records: t.int32(), mode: t.string(), isolation: t.string(), how: t.string(), at: t.int32(), deaths: t.int32(), output: t.string() },
+  params: {
+    records: t.int32(),
+    mode: t.string(),
+    isolation: t.string(),
+    how: t.string(),
+    at: t.int32(),
+    deaths: t.int32(),
+    servers: t.int32(),
+    output: t.string(),
+  },
   build: ({ params, source }) => {
     const trainingEntry = rolePart('trainingEntry');
     const parts = Object.fromEntries((['createAm', 'createPs', 'createLocalShard'] as const).map((name) => [name, rolePart(name)]));
@@ -56,7 +65,14 @@ export default defineJob({
       { batchRows: 64 },
     );
     const training = numbers.train(counter, {
-      ...{ workers: 2, parameterServers: 2, batchSize: 32, gradients: 'sum', mode: params.mode as 'bsp' | 'asp', outputDir: params.output },
+      ...{
+        workers: params.servers === 0 ? 1 : 2,
+        parameterServers: params.servers,
+        batchSize: 32,
+        gradients: 'sum',
+        mode: params.mode as 'bsp' | 'asp',
+        outputDir: params.output,
+      },
       isolation: { worker: params.isolation as 'thread' | 'process' },
     });
     training.predictions.select('n').to(collect('predictions'));
