@@ -31,12 +31,13 @@ export const failureRate = z.strictObject({
 
 export const restartStrategy = z.discriminatedUnion('strategy', [noRestart, fixedDelay, exponentialBackoff, failureRate]);
 
-const scope = z.enum(['exact', 'node', 'job']).default('exact');
+/** What the strategy of a role has beside those of a job. */
+export const roleScope = z.strictObject({ scope: z.enum(['exact', 'node', 'job']).default('exact') });
 export const roleRestart = z.discriminatedUnion('strategy', [
   noRestart,
-  fixedDelay.extend({ scope }),
-  exponentialBackoff.extend({ scope }),
-  failureRate.extend({ scope }),
+  fixedDelay.extend(roleScope.shape),
+  exponentialBackoff.extend(roleScope.shape),
+  failureRate.extend(roleScope.shape),
 ]);
 export const restartRoles = z.record(z.string().min(1), roleRestart);
 
@@ -59,7 +60,7 @@ export type ResolvedRestartStrategy = Readonly<z.output<typeof restartStrategy>>
  * - `node`: the node alone, also where its unacknowledged batches may be lost or count twice;
  * - `job`: the job.
  */
-export type RestartScope = z.output<typeof scope>;
+export type RestartScope = z.output<typeof roleScope>['scope'];
 
 /** A strategy of one role. */
 export type RoleRestart = z.input<typeof roleRestart>;
