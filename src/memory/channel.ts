@@ -1,4 +1,4 @@
-import type { FrameKind, Frame } from './frame.js';
+import type { FrameKind, Frame, FrameName } from './frame.js';
 
 /**
  * A one-way channel between two subtasks: frames in order, one producer, one consumer. Two kinds are meant: a ring on a
@@ -17,7 +17,14 @@ export interface ChannelWriter {
    */
   tryWrite(
     kind: FrameKind,
-    options?: { readonly flags?: number; readonly number?: number; readonly payloadBytes?: number; readonly fill?: (payload: Uint8Array) => void },
+    options?: {
+      readonly flags?: number;
+      readonly number?: number;
+      readonly payloadBytes?: number;
+      readonly fill?: (payload: Uint8Array) => void;
+      /** For the producer's successor; see {@link NamingWriter}. */
+      readonly name?: FrameName;
+    },
   ): boolean;
   /** Bytes written and not yet released by the consumer. */
   readonly usedBytes: number;
@@ -32,9 +39,21 @@ export interface ChannelReader {
   tryRead(): Frame | undefined;
   /** Releases the oldest `count` frames read and not yet released; their payload memory is the producer's again. */
   release(count: number): void;
-  /** Frames ever released: the position that names an unacknowledged batch. */
+  /** Frames ever released. */
   readonly releasedFrames: number;
   readonly usedBytes: number;
+}
+
+/** A writer whose successor can know what is in the channel. */
+export interface NamingWriter extends ChannelWriter {
+  /** Name of the newest frame that has one, also where a predecessor wrote it; undefined before the first. */
+  readonly named: FrameName | undefined;
+}
+
+/** A reader whose frames have numbers. */
+export interface NumberedReader extends ChannelReader {
+  /** Number of the frame that was read last, from 0: a successor that gets it again sees the same one. */
+  readonly sequence: number;
 }
 
 /**

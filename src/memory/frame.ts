@@ -27,6 +27,15 @@ export const frameKind = Object.freeze({
 
 export type FrameKind = (typeof frameKind)[keyof typeof frameKind];
 
+/**
+ * What a frame of a producer that may be replaced was made of: the position of its input, and how many frames of that input
+ * the channel holds up to this one. Its successor makes them again, and leaves out what is there.
+ */
+export interface FrameName {
+  readonly position: number;
+  readonly frames: number;
+}
+
 /** A frame as a reader sees it. `payload` lies in channel memory and is valid until the frame is released. */
 export interface Frame {
   readonly kind: FrameKind;

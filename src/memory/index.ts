@@ -4,7 +4,7 @@ export { decodeBatch, encodeBatch, encodedBatchBytes } from './batch-encoding.js
 export type { ChannelReader, ChannelWriter, Doorbell } from './channel.js';
 export { ColumnBatch } from './column-batch.js';
 export { columnBuilder, type ColumnBuilder } from './column-builder.js';
-export { frameKind, type Frame, type FrameKind } from './frame.js';
+export { frameKind, type Frame, type FrameKind, type FrameName } from './frame.js';
 export { batchFromColumns, batchFromRows, columnFrom, concatBatches, rowBatch, withColumns, type ColumnValues } from './make-batch.js';
 export { partitionBatch } from './partition-batch.js';
 export { RowBatch } from './row-batch.js';

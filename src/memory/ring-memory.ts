@@ -20,13 +20,16 @@ export interface RingOptions {
  * ```
  * byte 0       64-byte units ever written (int32, modulo 2^32)          written by the producer
  *      8       frames ever written (float64)                            written by the producer
+ *      16, 40  name of a frame, twice, in turn: units written with it (int32), 1 (int32), position, frames (float64 each)
  *      128     64-byte units ever released (int32, modulo 2^32)         written by the consumer
  *      256     slots: header as in frame.ts, payload, both in 64-byte units; a slot never wraps
  *
  *              released          read (private to the reader)    written
  *      ... free | unacknowledged | waiting                        | free ...
  * ```
- * Header bytes 16..24 hold the frame's sequence number (float64), so that a successor knows which frame it starts with.
+ * Header bytes 16..24 hold the frame's sequence number (float64), so that a successor knows which frame it starts with, 24..40
+ * its name (two float64, 0 for none).
+ * A name counts where its frame was published: of the two, the newer one that was is the name of the newest named frame.
  * A slot of kind 0 fills the end of the ring where the next frame does not fit.
  */
 export interface RingMemory {
@@ -40,6 +43,8 @@ export const slotsAt = 256;
 export const writtenCell = 0;
 export const releasedCell = 32;
 export const frameCountCell = 1;
+/** Of the two places of names, in float64. */
+export const nameCells: readonly [number, number] = [2, 5];
 export const skipKind = 0;
 
 const smallest = 1024;

@@ -1,14 +1,14 @@
 import { MillraceError } from '../core/errors.js';
 import { attachDoorbell } from './doorbell.js';
-import { frameKind, type Frame, type FrameKind } from './frame.js';
+import { frameKind, type Frame, type FrameKind, type FrameName } from './frame.js';
 import { frameCountCell, readFrameNumber, releasedCell, ringCapacityBytes, skipKind, slotsAt, unitBytes, writtenCell, type RingMemory } from './ring-memory.js';
-import type { ChannelReader, Doorbell } from './channel.js';
+import type { Doorbell, NumberedReader } from './channel.js';
 
 const emptyPayload = new Uint8Array(0);
 const highestKind = Math.max(...Object.values(frameKind));
 
 /** The consumer's end of a ring. A successor starts at the released position: it reads again what was not released. */
-export class RingReader implements ChannelReader {
+export class RingReader implements NumberedReader {
   readonly #memory: RingMemory;
   readonly #cells: Int32Array;
   readonly #numbers: Float64Array;
@@ -23,6 +23,8 @@ export class RingReader implements ChannelReader {
   #written: number;
   #releasedFrames: number;
   #hasReleasedFrames = false;
+  #sequence = -1;
+  #slot = 0;
 
   constructor(memory: RingMemory) {
     this.#memory = memory;
@@ -41,6 +43,16 @@ export class RingReader implements ChannelReader {
     return this.#releasedFrames;
   }
 
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** Name of the frame that was read last, until it is released. */
+  get name(): FrameName | undefined {
+    const position = this.#numbers[(this.#slot >> 3) + 3] as number;
+    return position === 0 ? undefined : { position, frames: this.#numbers[(this.#slot >> 3) + 4] as number };
+  }
+
   get usedBytes(): number {
     return ((Atomics.load(this.#cells, writtenCell) - Atomics.load(this.#cells, releasedCell)) | 0) * unitBytes;
   }
@@ -56,6 +68,8 @@ export class RingReader implements ChannelReader {
     if (kind > highestKind) throw this.#broken(`a frame of unknown kind ${kind}`);
     this.#read = (this.#read + 1 + Math.ceil(payloadBytes / unitBytes)) | 0;
     this.#ends.push(this.#read);
+    this.#slot = slot;
+    this.#sequence = this.#numbers[(slot >> 3) + 2] as number;
     return {
       kind: kind as FrameKind,
       flags: this.#bytes[slot + 5] as number,

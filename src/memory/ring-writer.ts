@@ -2,6 +2,7 @@ import { MillraceError } from '../core/errors.js';
 import { attachDoorbell } from './doorbell.js';
 import {
   frameCountCell,
+  nameCells,
   releasedCell,
   ringCapacityBytes,
   skipKind,
@@ -11,20 +12,21 @@ import {
   writtenCell,
   type RingMemory,
 } from './ring-memory.js';
-import type { ChannelWriter, Doorbell } from './channel.js';
-import type { FrameKind } from './frame.js';
+import type { Doorbell, NamingWriter } from './channel.js';
+import type { FrameKind, FrameName } from './frame.js';
 
 export interface FrameOptions {
   readonly flags?: number;
   readonly number?: number;
   readonly payloadBytes?: number;
   readonly fill?: (payload: Uint8Array) => void;
+  readonly name?: FrameName;
 }
 
 const noOptions: FrameOptions = {};
 
 /** The producer's end of a ring. A successor goes on where the last whole frame ended. */
-export class RingWriter implements ChannelWriter {
+export class RingWriter implements NamingWriter {
   readonly capacityBytes: number;
   readonly maxPayloadBytes: number;
   readonly #memory: RingMemory;
@@ -37,6 +39,9 @@ export class RingWriter implements ChannelWriter {
   /** As of the last look; looked at again only where the ring seems full. */
   #released: number;
   #frames: number;
+  #named: FrameName | undefined;
+  /** Which of the two places the next name goes to. */
+  #nameAt: 0 | 1 = 0;
 
   constructor(memory: RingMemory) {
     this.#memory = memory;
@@ -51,6 +56,21 @@ export class RingWriter implements ChannelWriter {
     this.#written = Atomics.load(this.#cells, writtenCell);
     this.#released = Atomics.load(this.#cells, releasedCell);
     this.#frames = this.#numbers[frameCountCell] as number;
+    this.#findName();
+  }
+
+  get named(): FrameName | undefined {
+    return this.#named;
+  }
+
+  /** Frames ever written. */
+  get writtenFrames(): number {
+    return this.#frames;
+  }
+
+  /** 64-byte units ever written, modulo 2^32. */
+  get writtenUnits(): number {
+    return this.#written;
   }
 
   get usedBytes(): number {
@@ -69,6 +89,7 @@ export class RingWriter implements ChannelWriter {
     options.fill?.(new Uint8Array(this.#memory.buffer, slot + unitBytes, payloadBytes));
     if (skipped > 0) this.#writeHeader(slotsAt + at * unitBytes, (skipped - 1) * unitBytes, skipKind, noOptions);
     this.#writeHeader(slot, payloadBytes, kind, options);
+    if (options.name !== undefined) this.#writeName(options.name, (this.#written + skipped + units) | 0);
     this.#publish(skipped + units);
     return true;
   }
@@ -87,6 +108,31 @@ export class RingWriter implements ChannelWriter {
     this.#bytes[slot + 7] = 0;
     writeFrameNumber(this.#cells, (slot >> 3) + 1, options.number ?? 0);
     this.#numbers[(slot >> 3) + 2] = this.#frames;
+    this.#numbers[(slot >> 3) + 3] = options.name?.position ?? 0;
+    this.#numbers[(slot >> 3) + 4] = options.name?.frames ?? 0;
+  }
+
+  #writeName(name: FrameName, written: number): void {
+    const cell = nameCells[this.#nameAt];
+    this.#cells[2 * cell] = written;
+    this.#cells[2 * cell + 1] = 1;
+    this.#numbers[cell + 1] = name.position;
+    this.#numbers[cell + 2] = name.frames;
+    this.#named = name;
+    this.#nameAt = this.#nameAt === 0 ? 1 : 0;
+  }
+
+  /** A predecessor may have died between writing a name and publishing its frame. */
+  #findName(): void {
+    let newest = Infinity;
+    for (const at of [0, 1] as const) {
+      const cell = nameCells[at];
+      const age = (this.#written - (this.#cells[2 * cell] as number)) | 0;
+      if (this.#cells[2 * cell + 1] !== 1 || age < 0 || age >= newest) continue;
+      newest = age;
+      this.#named = { position: this.#numbers[cell + 1] as number, frames: this.#numbers[cell + 2] as number };
+      this.#nameAt = at === 0 ? 1 : 0;
+    }
   }
 
   #publish(units: number): void {

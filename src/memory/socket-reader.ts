@@ -1,13 +1,24 @@
 import type { Duplex } from 'node:stream';
 import { MillraceError } from '../core/errors.js';
-import type { ChannelReader } from './channel.js';
+import type { NumberedReader } from './channel.js';
 import { copyBytes } from './copy.js';
 import type { DoorbellMemory } from './doorbell.js';
 import { frameKind, type Frame, type FrameKind } from './frame.js';
 import { createRing } from './ring-memory.js';
 import { RingReader } from './ring-reader.js';
 import { RingWriter } from './ring-writer.js';
-import { ByteQueue, decodeHeader, decodeHello, encodeRelease, goodbyeKind, goodbyeRelease, headerBytes, helloBytes, type Header } from './socket-wire.js';
+import {
+  ByteQueue,
+  decodeHeader,
+  decodeHello,
+  encodePlace,
+  encodeRelease,
+  goodbyeKind,
+  goodbyeRelease,
+  headerBytes,
+  helloBytes,
+  type Header,
+} from './socket-wire.js';
 
 export interface SocketReaderOptions {
   /** Must be the writer's. */
@@ -16,6 +27,8 @@ export interface SocketReaderOptions {
   readonly consumerBell: DoorbellMemory;
   /** The writer has gone without a goodbye, or sent what it must not. What came before stays readable. */
   readonly onBroken: (error: MillraceError) => void;
+  /** The writer has said goodbye. */
+  readonly onGoodbye?: () => void;
 }
 
 const highestKind = Math.max(...Object.values(frameKind));
@@ -24,7 +37,7 @@ const highestKind = Math.max(...Object.values(frameKind));
  * The consumer's end of a channel from another process: frames are put into a ring of its own, at 64-byte aligned places,
  * and read from there without another copy. See {@link SocketWriter}.
  */
-export class SocketReader implements ChannelReader {
+export class SocketReader implements NumberedReader {
   readonly #options: SocketReaderOptions;
   readonly #waiting = new ByteQueue();
   /** From the writer's hello on. */
@@ -34,6 +47,10 @@ export class SocketReader implements ChannelReader {
   #saidFrames = 0;
   #unsaidBytes = 0;
   #willSay = false;
+  /** The writer has not been told yet where this reader stands. */
+  #mustPlace = false;
+  /** Its hello has not come yet. */
+  #mustMeet = false;
 
   constructor(options: SocketReaderOptions) {
     this.#options = options;
@@ -45,6 +62,10 @@ export class SocketReader implements ChannelReader {
 
   get usedBytes(): number {
     return this.#ring?.reader.usedBytes ?? 0;
+  }
+
+  get sequence(): number {
+    return this.#ring?.reader.sequence ?? -1;
   }
 
   tryRead(): Frame | undefined {
@@ -60,6 +81,7 @@ export class SocketReader implements ChannelReader {
     const before = ring.reader.usedBytes;
     ring.reader.release(count);
     this.#unsaidBytes += before - ring.reader.usedBytes;
+    if (this.#mustPlace) return this.#place();
     // Much room is said at once, because this thread may be busy for long; little waits for more.
     if (this.#unsaidBytes >= ring.writer.capacityBytes >>> 2) this.#sayReleased();
     else if (!this.#willSay) {
@@ -71,9 +93,16 @@ export class SocketReader implements ChannelReader {
     }
   }
 
-  /** The connection to the writer; once. */
+  /**
+   * The connection to the writer, or to its successor, which goes on behind the last whole frame that has come. It is let
+   * in when all of its predecessor's frames are released, because it knows nothing of them.
+   */
   attach(stream: Duplex): void {
     this.#stream = stream;
+    this.#header = undefined;
+    this.#waiting.clear();
+    this.#mustPlace = true;
+    this.#place();
     stream.on('data', (chunk: Uint8Array) => {
       if (this.#stream !== stream) return;
       this.#waiting.push(chunk);
@@ -102,7 +131,7 @@ export class SocketReader implements ChannelReader {
 
   /** @returns false where more bytes are needed */
   #take(): boolean {
-    if (this.#ring === undefined) return this.#takeHello();
+    if (this.#ring === undefined || this.#mustMeet) return this.#takeHello();
     this.#header ??= this.#takeHeader(this.#ring.writer.maxPayloadBytes);
     const header = this.#header;
     if (header === undefined || this.#waiting.length < header.payloadBytes) return false;
@@ -111,6 +140,7 @@ export class SocketReader implements ChannelReader {
       const stream = this.#stream;
       this.#stream = undefined;
       stream?.end();
+      this.#options.onGoodbye?.();
       return false;
     }
     const written = this.#ring.writer.tryWrite(header.kind as FrameKind, { ...header, fill: (payload) => this.#waiting.take(payload, copyBytes) });
@@ -126,6 +156,14 @@ export class SocketReader implements ChannelReader {
     const hello = decodeHello(bytes);
     if (hello === undefined) throw protocol('the first bytes are no hello');
     const { releasedUnits: units, releasedFrames: frames } = hello;
+    if (this.#ring !== undefined) {
+      const { writer } = this.#ring;
+      if (hello.capacityBytes !== writer.capacityBytes || units !== writer.writtenUnits || frames !== writer.writtenFrames)
+        throw protocol(`the producer begins with frame ${frames} where ${writer.writtenFrames} is next`);
+      this.#mustMeet = false;
+      return true;
+    }
+    this.#mustMeet = false;
     const memory = createRing({ capacityBytes, consumerBell, start: { units, frames } });
     const writer = new RingWriter(memory);
     if (hello.capacityBytes !== writer.capacityBytes)
@@ -145,10 +183,19 @@ export class SocketReader implements ChannelReader {
     return header;
   }
 
+  #place(): void {
+    const writer = this.#ring?.writer;
+    if (this.usedBytes > 0) return;
+    this.#mustPlace = false;
+    this.#mustMeet = true;
+    this.#saidFrames = this.releasedFrames;
+    this.#stream?.write(encodePlace({ units: writer?.writtenUnits ?? 0, frames: writer?.writtenFrames ?? 0, named: writer?.named }));
+  }
+
   #sayReleased(): void {
     const { releasedFrames } = this;
     this.#unsaidBytes = 0;
-    if (this.#stream === undefined || releasedFrames === this.#saidFrames) return;
+    if (this.#stream === undefined || this.#mustPlace || releasedFrames === this.#saidFrames) return;
     this.#saidFrames = releasedFrames;
     this.#stream.write(encodeRelease(releasedFrames));
   }

@@ -1,7 +1,7 @@
 import type { Schema } from '../memory/schema.js';
 import { DataStream } from '../stream/data-stream.js';
 import type { StreamEnvironment } from '../stream/environment.js';
-import type { Exchange, OperatorTrace } from '../stream/graph.js';
+import type { Exchange, OperatorTrace, Resumption } from '../stream/graph.js';
 import type { OptimizerSpec } from '../tensorflow/model/trainable.js';
 import type { ClusterConfig } from './cluster/cluster-config.js';
 import { clusterPlan, type ClusterPlan } from './cluster/cluster-plan.js';
@@ -51,6 +51,11 @@ export interface RoleOptions<In, Out> {
   readonly reads?: readonly string[];
   /** Most nodes that make sense; `scale` keeps to it. Default: any number. */
   readonly maxParallelism?: number;
+  /**
+   * The entry acknowledges its batches through `ctx.lane`, so that a failed node can be replaced alone. Default: a batch is done
+   * when the next one is asked for, which is not exact; 'never': nodes hold what nobody else has.
+   */
+  readonly resumes?: Resumption | 'never' | undefined;
   /** More for explain. */
   readonly notes?: readonly string[];
   /** Looks into the model that the nodes run, for `explain --trace`. */
@@ -68,7 +73,7 @@ export function addRole<In = Record<string, unknown>, Out = Record<string, unkno
   role: string,
   options: RoleOptions<In, Out>,
 ): DataStream<Out> {
-  const { input, exchange = { kind: 'rebalance' }, output, sideOutputs = {}, reads, maxParallelism, notes = [] } = options;
+  const { input, exchange = { kind: 'rebalance' }, output, sideOutputs = {}, reads, maxParallelism, resumes, notes = [] } = options;
   const plan = clusterPlan(env.scope, cluster);
   const name = `${cluster.name} ${role}`;
   const count = checkedCount(env, plan, role, name);
@@ -76,6 +81,7 @@ export function addRole<In = Record<string, unknown>, Out = Record<string, unkno
     hostOf: (context: Parameters<ClusterPlan['host']>[0]) => plan.host(context, role),
     entry: options.entry as unknown as NodeEntry,
     outputs: { main: output, side: sideOutputs },
+    acknowledges: typeof resumes === 'object',
   };
   const id = env.scope.builder.add(
     {
@@ -90,6 +96,7 @@ export function addRole<In = Record<string, unknown>, Out = Record<string, unkno
       ...(input === undefined ? { boundedness: 'bounded' as const } : {}),
       role,
       isolation: cluster.isolation[role],
+      resumes: resumes === 'never' || input === undefined ? undefined : (resumes ?? { isExact: false, sameColumns: [] }),
       notes: [`cluster ${cluster.name}`, ...notes],
       trace: options.trace,
       create: () => (input === undefined ? new NodeSource(runtime) : new NodeSubtask(runtime)),

@@ -96,8 +96,10 @@ export interface JobSummary {
   readonly durationMs: number;
   readonly operators: readonly OperatorStatus[];
   readonly checkpoints: CheckpointStatus;
-  /** Restarts in place after failures. */
+  /** Restarts of the whole job in place after failures. */
   readonly restarts: number;
+  /** Nodes that were replaced alone after a failure; absent where an engine replaces none. */
+  readonly nodeRestarts?: number;
 }
 
 export interface CheckpointStatus {
@@ -117,8 +119,15 @@ export interface JobStatus {
   readonly attempt: number;
   readonly operators: readonly OperatorStatus[];
   readonly checkpoints: CheckpointStatus;
-  /** Restarts in place after failures; `error` is what the last of them was for, or why the job failed. */
+  /** Restarts of the whole job in place after failures; `error` is what the last of them was for, or why the job failed. */
   readonly restarts: number;
+  /** Nodes that were replaced alone; absent where an engine replaces none. */
+  readonly nodeRestarts?: number;
+  /**
+   * Batches that failed nodes had read and not acknowledged, as far as is known. Their successors were given them again; where a
+   * role has the scope 'node', some of them, or of what they led to, may have been lost or have counted twice.
+   */
+  readonly unacknowledgedBatches?: number;
   readonly error?: { readonly code: MillraceError['code']; readonly message: string };
 }
 

@@ -44,6 +44,7 @@ export class GraphBuilder {
       boundedness: spec.boundedness,
       role: spec.role,
       isolation: spec.isolation ?? 'thread',
+      resumes: spec.resumes,
       notes: spec.notes ?? [],
       copies: spec.copies ?? [],
       trace: spec.trace,

@@ -21,6 +21,20 @@ export interface GraphProblem {
 /** What a subtask shares with others: the process ('thread'), or only the machine ('process'). */
 export type Isolation = 'thread' | 'process';
 
+/**
+ * An operator whose failed subtask can be replaced alone: it says through {@link SubtaskContext.lane} which batches are done, and
+ * its successor is given the others again.
+ */
+export interface Resumption {
+  /**
+   * True where to be given a batch twice does no harm, and it leads to the same number of rows in the same order each time.
+   * Else what was under way may be lost or count twice, and it is replaced alone only where that was asked for.
+   */
+  readonly isExact: boolean;
+  /** Columns of the main output that come out the same when a batch is given again. */
+  readonly sameColumns: readonly string[];
+}
+
 export interface OperatorNode {
   /** Index in `nodes`. */
   readonly id: number;
@@ -53,6 +67,8 @@ export interface OperatorNode {
   readonly role: string | undefined;
   /** 'process': each of its subtasks runs in a process of its own, which survives a native crash elsewhere. Default 'thread'. */
   readonly isolation: Isolation;
+  /** Absent: where a subtask of it fails, the whole job goes back to its last cut. */
+  readonly resumes?: Resumption | undefined;
   /** More for explain: window size, key, model, batch size. */
   readonly notes: readonly string[];
   /** Where the operator copies or makes bytes, one phrase each, for explain: 'an object for each record'. */

@@ -34,7 +34,14 @@ export * from './job-graph.js';
 export type { OperatorOptions, UserFunctionOptions } from './operator-options.js';
 export * from './params.js';
 export * from './planner/index.js';
-export { restartSettings, type ResolvedRestartStrategy, type RestartSettings, type RestartStrategy } from './restart-options.js';
+export {
+  restartSettings,
+  type ResolvedRestartStrategy,
+  type RestartScope,
+  type RestartSettings,
+  type RestartStrategy,
+  type RoleRestart,
+} from './restart-options.js';
 export * from './subtask.js';
 export { KeyedStream } from './keyed-stream.js';
 export type { KeyedContext, KeyedProcessFunction, KeyedTimerContext, SideOutputs, TimeDomain, TimerService } from './operators/keyed-process-function.js';

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { checkpointOptions, type CheckpointOptions, type ResolvedCheckpointOptions } from './checkpoint-options.js';
-import { restartRoles, restartStrategy, type ResolvedRestartStrategy, type RestartStrategy } from './restart-options.js';
+import {
+  restartRoles,
+  restartStrategy,
+  type ResolvedRestartStrategy,
+  type ResolvedRoleRestart,
+  type RestartStrategy,
+  type RoleRestart,
+} from './restart-options.js';
 import { isMillraceError, MillraceError } from '../core/errors.js';
 import { resolveOptions } from '../core/options.js';
 import type { DataStream } from './data-stream.js';
@@ -33,7 +40,7 @@ export interface JobOptions<P extends Params> {
   /** What happens after a failure. Default: exponential backoff where the job takes checkpoints, else none. */
   readonly restart?: RestartStrategy;
   /** Other strategies for failures of the nodes of a role: 'am', 'worker', 'ps', … Default: none. */
-  readonly restartRoles?: Readonly<Record<string, RestartStrategy>>;
+  readonly restartRoles?: Readonly<Record<string, RoleRestart>>;
   /**
    * Adds sources, operators and sinks. It runs once in every thread of the job and must build the same graph each time:
    * no clocks, no random numbers. Nothing flows before it has returned.
@@ -51,7 +58,7 @@ export interface JobDefinition<P extends Params = Params> {
   readonly keyGroups: number;
   readonly checkpoint: ResolvedCheckpointOptions | undefined;
   readonly restart: ResolvedRestartStrategy | undefined;
-  readonly restartRoles: Readonly<Record<string, ResolvedRestartStrategy>> | undefined;
+  readonly restartRoles: Readonly<Record<string, ResolvedRoleRestart>> | undefined;
   readonly build: (context: BuildContext<P>) => void;
 }
 

@@ -30,7 +30,16 @@ export const failureRate = z.strictObject({
 });
 
 export const restartStrategy = z.discriminatedUnion('strategy', [noRestart, fixedDelay, exponentialBackoff, failureRate]);
-export const restartRoles = z.record(z.string().min(1), restartStrategy);
+
+/** What the strategy of a role has beside those of a job. */
+export const roleScope = z.strictObject({ scope: z.enum(['exact', 'node', 'job']).default('exact') });
+export const roleRestart = z.discriminatedUnion('strategy', [
+  noRestart,
+  fixedDelay.extend(roleScope.shape),
+  exponentialBackoff.extend(roleScope.shape),
+  failureRate.extend(roleScope.shape),
+]);
+export const restartRoles = z.record(z.string().min(1), roleRestart);
 
 /**
  * What happens when something of a job fails: it restarts in place from its last cut, up to a limit.
@@ -44,16 +53,29 @@ export const restartRoles = z.record(z.string().min(1), restartStrategy);
 export type RestartStrategy = z.input<typeof restartStrategy>;
 export type ResolvedRestartStrategy = Readonly<z.output<typeof restartStrategy>>;
 
+/**
+ * How much starts again when a node of a role fails:
+ *
+ * - `exact` (default): the node alone where every record still counts once, else the job from its last cut;
+ * - `node`: the node alone, also where its unacknowledged batches may be lost or count twice;
+ * - `job`: the job.
+ */
+export type RestartScope = z.output<typeof roleScope>['scope'];
+
+/** A strategy of one role. */
+export type RoleRestart = z.input<typeof roleRestart>;
+export type ResolvedRoleRestart = ResolvedRestartStrategy & { readonly scope?: RestartScope };
+
 /** Strategies of a job: one for everything, others by role ('am', 'worker', 'ps', …) for failures of its nodes. */
 export interface RestartSettings {
   readonly otherwise: ResolvedRestartStrategy;
-  readonly roles: Readonly<Record<string, ResolvedRestartStrategy>>;
+  readonly roles: Readonly<Record<string, ResolvedRoleRestart>>;
 }
 
 /** A job that takes checkpoints restarts from them; without any it has nothing to restart from. */
 export function restartSettings(
   strategy: ResolvedRestartStrategy | undefined,
-  roles: Readonly<Record<string, ResolvedRestartStrategy>> | undefined,
+  roles: Readonly<Record<string, ResolvedRoleRestart>> | undefined,
   takesCheckpoints: boolean,
 ): RestartSettings {
   const fallback = takesCheckpoints ? exponentialBackoff.parse({ strategy: 'exponentialBackoff' }) : noRestart.parse({ strategy: 'none' });

@@ -120,6 +120,8 @@ export interface SubtaskContext {
   /** Fails the job with this error; for failures outside a call. */
   fail(error: unknown): void;
   readonly rendezvous: Rendezvous;
+  /** Where the engine replaces this subtask alone when it fails (see {@link OperatorNode.resumes}); undefined elsewhere. */
+  readonly lane?: InputLane | undefined;
   /**
    * Hands a structured-clonable value to the process that submitted the job: JobSubmission.onReport gets it. Values of one
    * subtask arrive in order, all of them before the job's `finished` settles. The way results leave a thread (in-memory
@@ -133,6 +135,23 @@ export interface SubtaskContext {
  * downstream learns of the end. `complete(finalCut)` follows once every subtask of the job has come so far.
  */
 export const finalCut = Number.MAX_SAFE_INTEGER;
+
+/** The input of a subtask that may be replaced: its batches have positions, and stay until they are acknowledged. */
+export interface InputLane {
+  /** True where a position names the same batch for a successor, which may leave out what has come of it already. */
+  readonly isExact: boolean;
+  /** Of the batch that process() was last given: 1 or more, and growing. */
+  readonly position: number;
+  /** Positions are above this one; those of a successor that are not exact are above all of its predecessor's. */
+  readonly firstPosition: number;
+  /** The last barrier in front of what a successor is given; 0 for none, and for a first subtask. */
+  readonly barrier: number;
+  /**
+   * Everything that follows from the batch has been done, and what it led to has been emitted: no successor is given it again.
+   * In any order; a batch stays until all before it are acknowledged, too.
+   */
+  acknowledge(position: number): void;
+}
 
 /** Key groups `from`..`to` (exclusive) of `total` belong to this subtask. */
 export interface KeyGroupRange {

@@ -47,7 +47,9 @@ try {
     try {
       const result = await judge.run(chaos);
       outcomes.push(result);
-      console.log(`ok      ${describeCase(chaos)}; ${result.hits} hits, ${result.restarts} restarts, ${(result.durationMs / 1000).toFixed(1)} s`);
+      console.log(
+        `ok      ${describeCase(chaos)}; ${result.hits} hits, ${result.restarts} restarts, ${result.nodeRestarts} of a node, ${(result.durationMs / 1000).toFixed(1)} s`,
+      );
     } catch (thrown) {
       outcomes.push({ case: chaos, error: thrown as Error });
       console.log(`FAILED  ${(thrown as Error).message}`);

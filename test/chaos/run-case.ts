@@ -14,6 +14,8 @@ export interface ChaosResult {
   readonly case: ChaosCase;
   readonly hits: number;
   readonly restarts: number;
+  /** Nodes that were replaced alone. */
+  readonly nodeRestarts: number;
   /** Of the final weights. */
   readonly weights: string;
   readonly durationMs: number;
@@ -61,6 +63,7 @@ class ChaosRun {
   #ground!: Ground;
   #command!: Command;
   #restarts = 0;
+  #nodeRestarts = 0;
   #hits = 0;
   #isMounted = false;
 
@@ -94,11 +97,13 @@ class ChaosRun {
     assert.deepEqual(orphans, [], 'processes left behind');
     this.#hits += readdirSync(this.#sandbox.path('faults')).filter((name) => /\.\d+$/.test(name)).length;
     this.#restarts += Number(this.#command.events.at(-1)?.['restarts']);
+    this.#nodeRestarts += Number(this.#command.events.at(-1)?.['nodeRestarts']);
     await this.#check();
     const weights = createHash('sha256')
       .update(readFileSync(this.#path('model/weights.bin')))
       .digest('hex');
-    return { case: this.#chaos, hits: this.#hits, restarts: this.#restarts, weights, durationMs: performance.now() - this.#startedMs };
+    const durationMs = performance.now() - this.#startedMs;
+    return { case: this.#chaos, hits: this.#hits, restarts: this.#restarts, nodeRestarts: this.#nodeRestarts, weights, durationMs };
   }
 
   get #hasEnded(): boolean {

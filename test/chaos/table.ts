@@ -7,7 +7,7 @@ const shapes = [1, 2, 3].flatMap((workers) => [1, 2].map((servers) => ({ workers
 
 /** Runs by cell: a row for each fault, medium and mode; a column for each number of workers + parameter servers; `!` failed. */
 export function cellTable(outcomes: readonly Outcome[]): string {
-  const lines = [row('fault', '', '', [...shapes.map(({ workers, servers }) => `${workers}+${servers}`), 'runs', 'hits', 'restarts', 'failed'])];
+  const lines = [row('fault', '', '', [...shapes.map(({ workers, servers }) => `${workers}+${servers}`), 'runs', 'hits', 'restarts', 'of a node', 'failed'])];
   for (const fault of faultNames) {
     for (const through of media) {
       for (const mode of ['bsp', 'asp'] as const) {
@@ -17,7 +17,8 @@ export function cellTable(outcomes: readonly Outcome[]): string {
           const cell = mine.filter(({ case: chaos }) => chaos.workers === workers && chaos.servers === servers);
           return cell.length === 0 ? '.' : `${cell.length}${'!'.repeat(failures(cell).length)}`;
         });
-        lines.push(row(fault, through, mode, [...cells, ...[mine.length, sum(mine, 'hits'), sum(mine, 'restarts'), failures(mine).length].map(String)]));
+        const sums = [mine.length, sum(mine, 'hits'), sum(mine, 'restarts'), sum(mine, 'nodeRestarts'), failures(mine).length];
+        lines.push(row(fault, through, mode, [...cells, ...sums.map((n, i) => String(n).padStart([4, 4, 8, 9, 6][i]!))]));
       }
     }
   }
@@ -28,7 +29,7 @@ export function failures(outcomes: readonly Outcome[]): readonly Outcome[] {
   return outcomes.filter((outcome) => 'error' in outcome);
 }
 
-function sum(outcomes: readonly Outcome[], of: 'hits' | 'restarts'): number {
+function sum(outcomes: readonly Outcome[], of: 'hits' | 'restarts' | 'nodeRestarts'): number {
   return outcomes.reduce((so, outcome) => so + ('error' in outcome ? 0 : outcome[of]), 0);
 }
 

@@ -67,6 +67,11 @@ export class Checkpointing {
     return this.#point;
   }
 
+  /** Number of the newest cut that was begun. */
+  get lastCut(): number {
+    return this.#cuts.last;
+  }
+
   /** True where sinks must not commit on a cut that is in memory only. */
   get isDurable(): boolean {
     return this.#submission.checkpoints?.everyMs !== undefined && this.#submission.checkpoints.store !== undefined;

@@ -28,6 +28,11 @@ export class CutCoordinator {
     this.#last = after;
   }
 
+  /** Number of the newest cut that was begun. */
+  get last(): number {
+    return this.#last;
+  }
+
   /** The number of a cut that is taken without barriers. */
   next(): number {
     return ++this.#last;

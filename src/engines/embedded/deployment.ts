@@ -4,10 +4,12 @@ import { createDoorbell, type DoorbellMemory } from '../../memory/doorbell.js';
 import { createRing, releasedCell, unitBytes, writtenCell, type RingMemory } from '../../memory/ring-memory.js';
 import type { MetricSample } from '../../core/metrics.js';
 import type { Isolation } from '../../stream/graph.js';
+import type { RestartScope } from '../../stream/restart-options.js';
 import type { JobEdge, JobGraph, JobVertex } from '../../stream/job-graph.js';
 import { ownState } from '../runtime/chain-state.js';
 import type { ChainState, FromSubtask } from '../runtime/protocol.js';
-import type { ChannelPlace, InputChannel, JobTask, OutputEdge, SubtaskWork } from './protocol.js';
+import type { ChannelPlace, InputChannel, JobTask, OutputEdge, SubtaskWork, Succession } from './protocol.js';
+import { isNamed, replaceableVertices, type Replaceable } from './replaceable.js';
 import { RendezvousBoard } from '../runtime/rendezvous.js';
 import type { CutState } from '../../stream/checkpoint.js';
 import { dealState } from './restore.js';
@@ -22,6 +24,8 @@ export interface DeploymentRequest {
   readonly restored: CutState | undefined;
   /** Subtasks of vertices that have ended and stay as they are. */
   readonly kept: readonly SubtaskHandle[];
+  /** How much starts again when a node of this role fails. */
+  readonly scopeOf: (role: string) => RestartScope;
   readonly onMessage: (handle: SubtaskHandle, message: FromSubtask) => void;
   readonly onLost: (handle: SubtaskHandle, error: MillraceError) => void;
 }
@@ -36,7 +40,8 @@ interface Channel {
   readonly edge: JobEdge;
   readonly from: number;
   readonly to: number;
-  readonly place: ChannelPlace;
+  /** Another one for the sockets of a successor. */
+  place: ChannelPlace;
 }
 
 /**
@@ -50,22 +55,58 @@ interface Channel {
  */
 export class Deployment {
   readonly board = new RendezvousBoard();
-  readonly handles: readonly SubtaskHandle[];
+  readonly #handles: SubtaskHandle[];
+  readonly #hosts: SubtaskHosts;
+  readonly #request: DeploymentRequest;
+  readonly #slots: readonly (readonly Slot[])[];
   readonly #channels: readonly Channel[];
+  /** Vertices whose subtasks are replaced alone, and whether nothing is lost by it. */
+  readonly #replaceable: Replaceable;
 
   constructor(hosts: SubtaskHosts, request: DeploymentRequest) {
     const { plan, kept } = request;
+    this.#hosts = hosts;
+    this.#request = request;
+    this.#replaceable = replaceableVertices(plan, request.scopeOf);
     const keptVertices = new Set(plan.vertices.filter((vertex) => kept.some((handle) => isSameVertex(handle.vertex, vertex))).map(({ id }) => id));
     const slots = plan.vertices.map((vertex) =>
       Array.from({ length: vertex.parallelism }, (_, index): Slot => ({ vertex, index, doorbell: createDoorbell().memory })),
     );
-    this.#channels = plan.edges.flatMap((edge) => (keptVertices.has(edge.from) ? [] : channelsOf(edge, slots, request, hosts)));
+    this.#slots = slots;
+    this.#channels = plan.edges.flatMap((edge) => (keptVertices.has(edge.from) ? [] : channelsOf(edge, slots, request, hosts, this.#replaceable)));
     const shares = plan.vertices.map((vertex) => (request.restored === undefined ? [] : dealState(request.restored, vertex, plan.keyGroups)));
     const started = slots
       .flat()
       .filter(({ vertex }) => !keptVertices.has(vertex.id))
-      .map((slot) => this.#start(hosts, request, slot, shares[slot.vertex.id]?.[slot.index] ?? {}));
-    this.handles = [...kept, ...started];
+      .map((slot) => this.#start(slot, request.attempt, shares[slot.vertex.id]?.[slot.index] ?? {}));
+    this.#handles = [...kept, ...started];
+  }
+
+  /** A successor takes the place of the one that it replaces. */
+  get handles(): readonly SubtaskHandle[] {
+    return this.#handles;
+  }
+
+  /** True where a successor can go on alone from what this subtask has acknowledged. */
+  canReplace(handle: SubtaskHandle): boolean {
+    return this.#replaceable.has(handle.vertex.id) && this.#handles.includes(handle);
+  }
+
+  /** The subtask is lost: nobody looks for its end of a channel until its successor is there. */
+  withdraw(handle: SubtaskHandle): void {
+    for (const { place } of this.#outputsOf(handle)) if (place.kind === 'socket') this.board.retract(place.name);
+  }
+
+  /** Starts the successor of a subtask that has closed, on the same channels. */
+  replace(handle: SubtaskHandle, attempt: number, succeeds: Succession, state: CutState | undefined): SubtaskHandle {
+    for (const channel of this.#outputsOf(handle)) {
+      if (channel.place.kind === 'socket') channel.place = { ...channel.place, path: socketPath(channel, attempt, this.#hosts) };
+    }
+    const slot = this.#slots[handle.vertex.id]?.[handle.index] as Slot;
+    const share = state && dealState(state, handle.vertex, this.#request.plan.keyGroups)[handle.index];
+    const successor = this.#start(slot, attempt, share ?? {}, succeeds);
+    this.#handles[this.#handles.indexOf(handle)] = successor;
+    return successor;
   }
 
   /** Processes of the subtasks of a vertex, in their order; none for threads. */
@@ -90,21 +131,27 @@ export class Deployment {
     });
   }
 
-  #start(hosts: SubtaskHosts, request: DeploymentRequest, slot: Slot, share: ChainState): SubtaskHandle {
+  #outputsOf({ vertex, index }: SubtaskHandle): Channel[] {
+    return this.#channels.filter(({ edge, from }) => edge.from === vertex.id && from === index);
+  }
+
+  #start(slot: Slot, attempt: number, share: ChainState, succeeds?: Succession): SubtaskHandle {
     const { vertex, index, doorbell } = slot;
+    const request = this.#request;
     const work: SubtaskWork = {
       job: request.job,
       vertex: vertex.id,
       index,
-      attempt: request.attempt,
+      attempt,
       ended: [...new Set(request.kept.flatMap(({ vertex: { operators } }) => operators.map(({ uid }) => uid)))],
       inputs: this.#inputs(request.plan, slot),
       outputs: this.#outputs(request.plan, slot),
       // A copy, because the cut may be needed again.
       restored: ownState(share),
+      ...(succeeds === undefined ? {} : { succeeds }),
     };
-    const host = hosts.start(work, { name: subtaskName(vertex, index), role: vertex.operators[0]?.role, isolation: isolationOf(vertex), doorbell });
-    const handle = new SubtaskHandle(vertex, index, request.attempt, host, request.onMessage);
+    const host = this.#hosts.start(work, { name: subtaskName(vertex, index), role: vertex.operators[0]?.role, isolation: isolationOf(vertex), doorbell });
+    const handle = new SubtaskHandle(vertex, index, attempt, host, request.onMessage);
     host.done
       .then(
         () => undefined,
@@ -155,22 +202,36 @@ export function keptSubtasks(handles: readonly SubtaskHandle[], plan: JobGraph):
 /** Room for control frames is all that a control exchange needs. */
 const controlRingBytes = 64 * 1024;
 
-function channelsOf(edge: JobEdge, slots: readonly (readonly Slot[])[], { job, attempt }: DeploymentRequest, hosts: SubtaskHosts): Channel[] {
+function channelsOf(
+  edge: JobEdge,
+  slots: readonly (readonly Slot[])[],
+  { job, attempt }: DeploymentRequest,
+  hosts: SubtaskHosts,
+  replaceable: Replaceable,
+): Channel[] {
   const { kind } = edge.edge.exchange;
   const capacityBytes = kind === 'control' ? controlRingBytes : job.options.channelBytes;
+  const producerChanges = replaceable.has(edge.from);
+  const consumer = replaceable.get(edge.to);
+  const changes = {
+    ...{ consumerChanges: consumer !== undefined, isExact: consumer?.isExact === true },
+    ...{ producerChanges, isNamed: replaceable.get(edge.from)?.isExact === true && isNamed(edge) },
+  };
   const channels: Channel[] = [];
   for (const producer of slots[edge.from] as readonly Slot[]) {
     for (const consumer of slots[edge.to] as readonly Slot[]) {
       if (kind === 'forward' && producer.index !== consumer.index) continue;
+      const ends = { edge, from: producer.index, to: consumer.index };
       const place: ChannelPlace = [producer, consumer].every(({ vertex }) => isolationOf(vertex) === 'thread')
-        ? { kind: 'ring', memory: createRing({ capacityBytes, producerBell: producer.doorbell, consumerBell: consumer.doorbell }) }
+        ? { kind: 'ring', ...changes, memory: createRing({ capacityBytes, producerBell: producer.doorbell, consumerBell: consumer.doorbell }) }
         : {
             kind: 'socket',
+            ...changes,
             name: channelName(edge, producer.index, consumer.index),
-            path: join(hosts.socketFolder, `${attempt}-${edge.id}-${producer.index}-${consumer.index}`),
+            path: socketPath(ends, attempt, hosts),
             capacityBytes,
           };
-      channels.push({ edge, from: producer.index, to: consumer.index, place });
+      channels.push({ ...ends, place });
     }
   }
   return channels;
@@ -179,6 +240,11 @@ function channelsOf(edge: JobEdge, slots: readonly (readonly Slot[])[], { job, a
 /** Operators of one chain are isolated alike. */
 function isolationOf({ operators }: JobVertex): Isolation {
   return operators[0]?.isolation ?? 'thread';
+}
+
+/** Of a deployment, or of a successor: the path of what is gone is never found. */
+function socketPath({ edge, from, to }: Pick<Channel, 'edge' | 'from' | 'to'>, attempt: number, hosts: SubtaskHosts): string {
+  return join(hosts.socketFolder, `${attempt}-${edge.id}-${from}-${to}`);
 }
 
 function channelName({ edge }: JobEdge, from: number, to: number): string {

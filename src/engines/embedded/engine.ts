@@ -4,6 +4,7 @@ import { planJob } from '../../stream/planner/index.js';
 import type { RecoveryPoint } from './checkpointing.js';
 import { JobRun } from './job-run.js';
 import { resolveEmbeddedEngineOptions, type EmbeddedEngineOptions, type ResolvedEmbeddedEngineOptions } from './options.js';
+import { checkNodeScopes } from './replaceable.js';
 import { fitState } from './restore.js';
 import { checkSlots } from './check-slots.js';
 
@@ -25,6 +26,7 @@ function start(job: JobSubmission, options: ResolvedEmbeddedEngineOptions): Runn
   const { parallelism, keyGroups, overrides } = job;
   const plan = planJob(job.graph, { parallelism, keyGroups, overrides });
   checkSlots(plan, options.maxThreads);
+  checkNodeScopes(plan, job.restart);
   const warn = (message: string): void => job.log({ timeMs: Date.now(), level: 'warn', message, fields: {} });
   for (const { operator, message } of plan.warnings) warn(operator === undefined ? message : `${operator}: ${message}`);
   return new JobRun(job, plan, options, restoredPoint(job, plan, warn));

@@ -1,4 +1,4 @@
-import { createLogger, deferred, MillraceError, sleep, systemClock, withDeadline, type Logger } from '../../core/index.js';
+import { createLogger, decodeError, deferred, MillraceError, withDeadline, type EncodedError, type Logger } from '../../core/index.js';
 import type { MetricSample } from '../../core/metrics.js';
 import type { CheckpointInfo, CheckpointKind } from '../../stream/checkpoint.js';
 import type { JobState as RunState, JobStatus, JobSubmission, JobSummary, RunningJob } from '../../stream/engine.js';
@@ -6,9 +6,11 @@ import type { JobGraph } from '../../stream/job-graph.js';
 import { describeGraph, planJob } from '../../stream/planner/index.js';
 import { finalCut } from '../../stream/subtask.js';
 import { Checkpointing, type RecoveryPoint, type TakenCut } from './checkpointing.js';
-import { closeSubtasks } from './close-subtasks.js';
-import { Deployment, keptSubtasks } from './deployment.js';
-import { FirstCause } from '../runtime/first-cause.js';
+import { CheckpointSchedule } from './checkpoint-schedule.js';
+import { keptSubtasks, type DeploymentRequest } from './deployment.js';
+import { JobAttempt } from './job-attempt.js';
+import { NodeRestarts, type NodeRestartingJob } from './node-restarts.js';
+import { JobRestarts, type RestartableJob } from './job-restarts.js';
 import { JobStatistics } from '../runtime/job-statistics.js';
 import type { ResolvedEmbeddedEngineOptions } from './options.js';
 import type { FromSubtask } from '../runtime/protocol.js';
@@ -44,7 +46,10 @@ export class JobRun implements RunningJob {
   readonly #hosts: SubtaskHosts;
   readonly #checkpoints: Checkpointing;
   readonly #statistics: JobStatistics;
+  readonly #schedule: CheckpointSchedule;
   readonly #policy: RestartPolicy;
+  readonly #restarts: JobRestarts;
+  readonly #nodes: NodeRestarts;
   readonly #end = deferred<JobSummary>();
   /** Rejects when the job begins to end otherwise than by itself. */
   readonly #broken = deferred<never>();
@@ -52,19 +57,13 @@ export class JobRun implements RunningJob {
   #state: RunState = 'starting';
   #plan: JobGraph;
   #overrides: Readonly<Record<string, number>>;
-  #deployment: Deployment;
-  #attempt = 0;
-  /** Failures of the deployment that runs now. */
-  #failures = new FirstCause();
+  #attempt: JobAttempt;
+  #attempts = 0;
   #lastFailure: MillraceError | undefined;
-  /** Rejects at the first of them. */
-  #attemptFailed = unheard<never>();
   #changing: Promise<void> = Promise.resolve();
   #drainAsked = false;
   #ending = false;
   #hasRun = false;
-  #whenRunning = deferred();
-  #checkpointTimer: NodeJS.Timeout | undefined;
 
   constructor(submission: JobSubmission, plan: JobGraph, options: ResolvedEmbeddedEngineOptions, restored: RecoveryPoint | undefined) {
     this.id = submission.id;
@@ -80,13 +79,16 @@ export class JobRun implements RunningJob {
     this.#overrides = submission.overrides;
     this.#hosts = new SubtaskHosts(options.maxThreads);
     this.#policy = new RestartPolicy(submission.restart ?? { otherwise: { strategy: 'none' }, roles: {} });
+    this.#restarts = new JobRestarts(this.#policy, options.cancelTimeoutMs, this.#log);
+    this.#nodes = new NodeRestarts(this.#nodeRestarting(), this.#policy, options, this.#log);
     const keepsState = this.#policy.restarts;
     this.#checkpoints = new Checkpointing(submission, restored, { cutTimeoutMs: options.cutTimeoutMs, keepsState, log: this.#log });
-    this.#deployment = this.#deploy(this.#checkpoints.point, []);
+    this.#attempt = this.#deploy(this.#checkpoints.point, []);
     this.#checkpoints.started();
     this.#statistics = new JobStatistics(() => this.metrics());
-    this.#watchStart();
-    this.#scheduleCheckpoint(submission.checkpoints?.everyMs);
+    this.#schedule = new CheckpointSchedule(submission.checkpoints?.everyMs, () =>
+      this.#change(() => this.#take(this.#checkpoints.isDurable ? 'checkpoint' : undefined, { stop: false })),
+    );
   }
 
   get state(): RunState {
@@ -100,10 +102,12 @@ export class JobRun implements RunningJob {
       name: this.name,
       state: this.#state,
       startedAtMs: this.#startedAtMs,
-      attempt: this.#attempt,
-      operators: this.#statistics.operators(this.#plan, (vertex) => this.#deployment.pids(vertex)),
+      attempt: this.#attempts,
+      operators: this.#statistics.operators(this.#plan, (vertex) => this.#attempt.deployment.pids(vertex)),
       checkpoints: this.#checkpoints.status,
-      restarts: this.#policy.count,
+      restarts: this.#restarts.count,
+      nodeRestarts: this.#nodes.count,
+      unacknowledgedBatches: this.#nodes.unacknowledged,
       ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
     };
   }
@@ -111,10 +115,11 @@ export class JobRun implements RunningJob {
   metrics(): readonly MetricSample[] {
     const labels = { job: this.name };
     return [
-      ...this.#deployment.handles.flatMap((handle) => handle.metrics(labels)),
-      ...this.#deployment.channelMetrics(labels),
+      ...this.#attempt.handles.flatMap((handle) => handle.metrics(labels)),
+      ...this.#attempt.deployment.channelMetrics(labels),
       ...this.#checkpoints.metrics(labels),
-      { name: 'millrace_restarts_total', help: 'Restarts in place after failures.', type: 'counter', labels, value: this.#policy.count },
+      { name: 'millrace_restarts_total', help: 'Restarts in place after failures.', type: 'counter', labels, value: this.#restarts.count },
+      ...this.#nodes.metrics(labels),
     ];
   }
 
@@ -143,8 +148,8 @@ export class JobRun implements RunningJob {
 
   async suspend(target?: string): Promise<JobSummary> {
     await this.#change(async () => {
-      const { handles } = this.#deployment;
       await this.#take('savepoint', { stop: true, target });
+      const { handles } = this.#attempt;
       for (const handle of handles) handle.post({ type: 'close' });
       await this.#unlessBroken(Promise.all(handles.map((handle) => handle.whenClosed))).catch(() => undefined);
       if (!this.#ending) await this.#tearDown('suspended');
@@ -163,38 +168,27 @@ export class JobRun implements RunningJob {
   }
 
   #unlessBroken<T>(work: Promise<T>): Promise<T> {
-    return Promise.race([work, this.#broken.promise, this.#attemptFailed.promise]);
+    return Promise.race([work, this.#broken.promise, this.#attempt.whenFailed]);
   }
 
   async #take(kind: CheckpointKind | undefined, { stop, target }: { readonly stop: boolean; readonly target?: string | undefined }): Promise<TakenCut> {
     if (kind !== undefined && this.#submission.checkpoints?.store === undefined)
       throw new MillraceError('UNSUPPORTED', `job ${this.name} has no place for a ${kind}: it was submitted without a checkpoint store`);
     await this.#untilRunning();
-    const { handles } = this.#deployment;
+    const { handles } = this.#attempt;
     if (handles.every((handle) => handle.ended !== undefined)) throw this.#refusal('its input has ended, the last cut is being taken');
     // Also where something fails meanwhile: a restart must know whether this cut became durable.
     return this.#checkpoints.take({ handles, plan: this.#plan, stop, ...(kind === undefined ? {} : { kind }), ...(target === undefined ? {} : { target }) });
   }
 
   async #untilRunning(): Promise<void> {
-    await this.#unlessBroken(this.#whenRunning.promise);
+    await this.#unlessBroken(this.#attempt.whenRunning);
+    await this.#nodes.settled();
     if (this.#ending || (this.#state !== 'running' && this.#state !== 'draining')) throw this.#refusal(`it is ${this.#state}`);
   }
 
   #refusal(why: string): MillraceError {
     return new MillraceError('CUT_FAILED', `job ${this.name}: no cut now, ${why}`, { details: { abandoned: true, state: this.#state } });
-  }
-
-  #scheduleCheckpoint(everyMs: number | undefined, delayMs = everyMs): void {
-    if (everyMs === undefined || this.#ending) return;
-    this.#checkpointTimer = setTimeout(() => void this.#checkpoint(everyMs), delayMs).unref();
-  }
-
-  async #checkpoint(everyMs: number): Promise<void> {
-    const startedMs = performance.now();
-    // Failures are counted and logged where they happen; a job that restarts or ends has none.
-    await this.#change(() => this.#take(this.#checkpoints.isDurable ? 'checkpoint' : undefined, { stop: false })).catch(() => undefined);
-    this.#scheduleCheckpoint(everyMs, Math.max(everyMs - (performance.now() - startedMs), 0));
   }
 
   async #scale(operatorOrRole: string, parallelism: number): Promise<void> {
@@ -213,7 +207,7 @@ export class JobRun implements RunningJob {
   }
 
   async #redeploy(plan: JobGraph, overrides: Readonly<Record<string, number>>): Promise<void> {
-    const old = this.#deployment.handles;
+    const old = this.#attempt.handles;
     const { cut, state } = await this.#checkpoints.take({ handles: old, plan: this.#plan, stop: true });
     const kept = keptSubtasks(old, plan);
     const leaving = old.filter((handle) => !kept.includes(handle));
@@ -234,13 +228,9 @@ export class JobRun implements RunningJob {
   /** The next attempt, from a cut or from the beginning. */
   async #start(point: RecoveryPoint | undefined, kept: readonly SubtaskHandle[]): Promise<void> {
     this.#statistics.keep(this.metrics());
-    this.#attempt++;
-    this.#whenRunning = deferred();
-    this.#failures = new FirstCause();
-    this.#attemptFailed = unheard();
-    this.#deployment = this.#deploy(point, kept);
-    this.#watchStart();
-    await this.#unlessBroken(this.#whenRunning.promise);
+    this.#attempts++;
+    this.#attempt = this.#deploy(point, kept);
+    await this.#unlessBroken(this.#attempt.whenRunning);
   }
 
   #resumed(): void {
@@ -250,19 +240,23 @@ export class JobRun implements RunningJob {
   }
 
   #postDrain(): void {
-    for (const handle of this.#deployment.handles) handle.post({ type: 'drain' });
+    for (const handle of this.#attempt.handles) handle.post({ type: 'drain' });
   }
 
-  #deploy(point: RecoveryPoint | undefined, kept: readonly SubtaskHandle[]): Deployment {
-    return new Deployment(this.#hosts, {
+  #deploy(point: RecoveryPoint | undefined, kept: readonly SubtaskHandle[]): JobAttempt {
+    const request: DeploymentRequest = {
       job: this.#jobTask(),
       plan: this.#plan,
-      attempt: this.#attempt,
+      attempt: this.#attempts,
       restored: point?.state,
       kept,
+      scopeOf: (role) => this.#policy.scopeOf(role),
       onMessage: (handle, message) => this.#receive(handle, message),
       onLost: (handle, error) => this.#lost(handle, error),
-    });
+    };
+    const attempt = new JobAttempt(this.#hosts, request, this.#checkpoints.lastCut);
+    attempt.watchStart(this.#options.startTimeoutMs, (error) => this.#attempt === attempt && this.#fail(error, Date.now()));
+    return attempt;
   }
 
   #jobTask(): JobTask {
@@ -277,35 +271,17 @@ export class JobRun implements RunningJob {
     };
   }
 
-  #watchStart(): void {
-    const { startTimeoutMs } = this.#options;
-    const deployment = this.#deployment;
-    const cancel = systemClock.after(startTimeoutMs, () => {
-      if (this.#deployment !== deployment) return;
-      const late = deployment.handles.filter((handle) => !handle.running).map(({ name }) => name);
-      this.#fail(
-        new MillraceError(
-          'DEADLINE_EXCEEDED',
-          `job ${this.name}: not opened within ${startTimeoutMs} ms: ${late.join(', ')}; raise the engine's startTimeoutMs if they need longer`,
-        ),
-        Date.now(),
-      );
-    });
-    void this.#whenRunning.promise.then(cancel);
-  }
-
   #receive(handle: SubtaskHandle, message: FromSubtask): void {
     if (message.type === 'log') this.#submission.log(message.record);
     else if (message.type === 'report') this.#report(handle, message);
     // What a closed attempt still says is not about this one.
-    else if (this.#deployment.handles.includes(handle)) this.#heard(handle, message);
+    else if (this.#attempt.handles.includes(handle) && !this.#nodes.isLeaving(handle)) this.#heard(handle, message);
   }
 
   #heard(handle: SubtaskHandle, message: Exclude<FromSubtask, { type: 'log' | 'report' }>): void {
     switch (message.type) {
       case 'running':
-        handle.running = true;
-        if (this.#deployment.handles.every((other) => other.running)) this.#allRunning();
+        if (this.#attempt.opened(handle)) this.#allRunning();
         return;
       case 'snapshot':
         this.#checkpoints.answered(handle, message.cut, message.state);
@@ -319,13 +295,13 @@ export class JobRun implements RunningJob {
         this.#finishIfAllEnded();
         return;
       case 'failed':
-        this.#fail(message.error, message.atMs, handle);
+        this.#failed(handle, message.error, message.atMs);
         return;
       case 'publish':
-        this.#deployment.board.publish(message.key, message.value);
+        this.#attempt.deployment.board.publish(message.key, message.value);
         return;
       case 'lookup':
-        this.#deployment.board.lookup(message.key, (value) => handle.post({ type: 'found', request: message.request, value }));
+        this.#attempt.deployment.board.lookup(message.key, (value) => handle.post({ type: 'found', request: message.request, value }));
         return;
       case 'closed':
       case 'metric':
@@ -343,69 +319,71 @@ export class JobRun implements RunningJob {
   #allRunning(): void {
     this.#hasRun = true;
     if (this.#state === 'starting') this.#state = 'running';
-    this.#whenRunning.resolve();
     if (this.#drainAsked) this.#postDrain();
   }
 
   #lost(handle: SubtaskHandle, error: MillraceError): void {
-    if (!this.#deployment.handles.includes(handle)) return;
-    handle.ended = undefined;
-    this.#fail(error, Date.now(), handle);
+    if (!this.#attempt.handles.includes(handle)) return;
+    if (this.#nodes.replace(this.#attempt, handle, error)) this.#lastFailure = error;
+    else {
+      handle.ended = undefined;
+      this.#fail(error, Date.now(), handle);
+    }
   }
 
-  #fail(failure: Parameters<FirstCause['add']>[0], atMs: number, handle?: SubtaskHandle): void {
-    this.#failures.add(failure, atMs, handle?.vertex.operators[0]?.role);
-    const cause = this.#failures.cause as MillraceError;
+  #failed(handle: SubtaskHandle, failure: EncodedError, atMs: number): void {
+    const error = decodeError(failure);
+    if (this.#nodes.replace(this.#attempt, handle, error)) this.#lastFailure = error;
+    else this.#fail(error, atMs, handle);
+  }
+
+  #fail(failure: MillraceError | EncodedError, atMs: number, handle?: SubtaskHandle): void {
+    const cause = this.#attempt.fail(failure, atMs, handle?.vertex.operators[0]?.role);
     this.#lastFailure = cause;
     if (this.#ending) return;
-    this.#attemptFailed.reject(cause);
     // What cannot open at the first start has lost nothing, and is for the person who started it, unless it is mere bad luck.
     const hasRun = this.#hasRun || handle?.running === true || cause.retryable;
     if (!hasRun || !this.#policy.restarts) void this.#tearDown('failed');
     else if (this.#state !== 'restarting') {
       this.#state = 'restarting';
       this.#checkpoints.abandon(new MillraceError('CUT_FAILED', `job ${this.name} restarts`, { details: { abandoned: true } }));
-      this.#whenRunning.resolve();
-      // Idle threads and waiting timers do not keep a process alive; a job that will go on does.
-      const alive = setInterval(() => undefined, 60_000);
-      void this.#change(() => this.#restart()).finally(() => clearInterval(alive));
+      this.#attempt.over();
+      void this.#change(() => this.#restarts.restart(this.#restartable()));
     }
   }
 
-  /** Again and again from the last cut, until an attempt runs or the strategy gives up. */
-  async #restart(): Promise<void> {
-    while (!this.#ending) {
-      const killed = await closeSubtasks(this.#deployment.handles, this.#options.cancelTimeoutMs);
-      if (this.#ending) return;
-      const { cause, role } = this.#failures;
-      const decision = this.#policy.decide(cause as MillraceError, role, Date.now());
-      if (!decision.restart) {
-        this.#lastFailure = decision.error;
+  #nodeRestarting(): NodeRestartingJob {
+    return {
+      isRunning: (attempt) => this.#attempt === attempt && !this.#ending && ['starting', 'running', 'draining'].includes(this.#state),
+      nextAttempt: () => ++this.#attempts,
+      abandonCut: () => this.#checkpoints.abandon(new MillraceError('CUT_FAILED', `a node of job ${this.name} restarts`, { details: { abandoned: true } })),
+      succession: ({ cutsBefore }) => {
+        const decided = this.#checkpoints.lastCut;
+        return { decided, barrier: decided > cutsBefore ? decided : 0 };
+      },
+      state: () => this.#checkpoints.point?.state,
+      keep: (samples) => this.#statistics.keep(samples),
+      fail: (error, handle) => this.#fail(error, Date.now(), handle),
+    };
+  }
+
+  #restartable(): RestartableJob {
+    return {
+      isEnding: () => this.#ending,
+      attempt: () => this.#attempt,
+      point: () => this.#checkpoints.point,
+      whenBroken: this.#broken.promise,
+      start: (from) => this.#start(from, []),
+      resumed: () => this.#state === 'restarting' && this.#resumed(),
+      giveUp: async (error) => {
+        this.#lastFailure = error;
         await this.#tearDown('failed');
-        return;
-      }
-      const point = this.#checkpoints.point;
-      this.#log.warn(
-        `job restarts ${point === undefined ? 'from the beginning' : `from cut ${point.number}`} in ${decision.delayMs} ms: ${(cause as MillraceError).message}`,
-        {
-          ...{ code: (cause as MillraceError).code, restarts: this.#policy.count },
-          ...(killed.length === 0 ? {} : { killed }),
-        },
-      );
-      await Promise.race([sleep(systemClock, decision.delayMs), this.#broken.promise]).catch(() => undefined);
-      if (this.#ending) return;
-      try {
-        await this.#start(point, []);
-        if (this.#state === 'restarting') this.#resumed();
-        return;
-      } catch {
-        // The next failure: counted, like the first.
-      }
-    }
+      },
+    };
   }
 
   #finishIfAllEnded(): void {
-    const { handles } = this.#deployment;
+    const { handles } = this.#attempt;
     const isBusy = this.#ending || this.#state === 'rescaling' || this.#state === 'restarting';
     if (isBusy || !handles.every((handle) => handle.ended !== undefined)) return;
     this.#change(() => this.#finish(handles)).catch(() => undefined);
@@ -413,7 +391,7 @@ export class JobRun implements RunningJob {
 
   /** The last cut is there: everybody commits, then closes by itself. */
   async #finish(handles: readonly SubtaskHandle[]): Promise<void> {
-    if (this.#ending || this.#deployment.handles !== handles || !handles.every((handle) => handle.ended !== undefined)) return;
+    if (this.#ending || this.#attempt.handles !== handles || !handles.every((handle) => handle.ended !== undefined)) return;
     try {
       await this.#checkpoints.final(this.#plan, mergeStates(handles.map((handle) => handle.ended ?? {})));
     } catch (thrown) {
@@ -429,14 +407,14 @@ export class JobRun implements RunningJob {
   /** Ends whatever still runs, at once or by force; nothing of the job remains. */
   async #tearDown(state: EndState): Promise<void> {
     this.#ending = true;
-    clearTimeout(this.#checkpointTimer);
+    this.#schedule.stop();
     const stopped = new MillraceError('CUT_FAILED', `job ${this.name} has ${state === 'finished' ? 'finished' : `been ${state}`}`, {
       details: { abandoned: true },
     });
     this.#broken.reject(stopped);
-    this.#whenRunning.resolve();
+    this.#attempt.over();
     this.#checkpoints.abandon(stopped);
-    const { handles } = this.#deployment;
+    const { handles } = this.#attempt;
     for (const handle of handles) handle.post({ type: 'close' });
     const closed = Promise.all(handles.map((handle) => handle.whenClosed));
     await withDeadline(closed, { ms: this.#options.cancelTimeoutMs, what: `closing job ${this.name}` }).catch(() => undefined);
@@ -444,7 +422,7 @@ export class JobRun implements RunningJob {
     await this.#hosts.destroy();
     await Promise.all(handles.map((handle) => handle.whenClosed));
     // A failure while a finished job closes is a failure still: a sink may not have committed.
-    const failure = state === 'failed' ? this.#lastFailure : this.#failures.cause;
+    const failure = state === 'failed' ? this.#lastFailure : this.#attempt.failure.cause;
     this.#state = failure !== undefined && state !== 'cancelled' ? 'failed' : state;
     if (this.#state === 'failed') this.#end.reject(failure);
     else this.#end.resolve(this.#summary(state as JobSummary['state']));
@@ -455,14 +433,8 @@ export class JobRun implements RunningJob {
       ...{ id: this.id, name: this.name, state, durationMs: Date.now() - this.#startedAtMs },
       operators: this.#statistics.operators(this.#plan),
       checkpoints: this.#checkpoints.status,
-      restarts: this.#policy.count,
+      restarts: this.#restarts.count,
+      nodeRestarts: this.#nodes.count,
     };
   }
-}
-
-/** A deferred whose rejection nobody has to hear. */
-function unheard<T>(): ReturnType<typeof deferred<T>> {
-  const it = deferred<T>();
-  it.promise.catch(() => undefined);
-  return it;
 }

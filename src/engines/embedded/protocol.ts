@@ -20,6 +20,15 @@ export interface SubtaskWork extends SubtaskPlacement {
   readonly vertex: number;
   readonly inputs: readonly InputChannel[];
   readonly outputs: readonly OutputEdge[];
+  /** Where it succeeds one that failed, alone, on channels that have been used. */
+  readonly succeeds?: Succession;
+}
+
+export interface Succession {
+  /** Cuts up to this one are taken or aborted: their barriers mean nothing any more. */
+  readonly decided: number;
+  /** The last of them that this deployment knew; 0 for none. */
+  readonly barrier: number;
 }
 
 /** The same for all subtasks of a job. */
@@ -53,9 +62,25 @@ export interface OutputEdge {
 }
 
 /** Where a channel is: in memory that its ends share, or between processes. */
-export type ChannelPlace = { readonly kind: 'ring'; readonly memory: RingMemory } | SocketPlace;
+export type ChannelPlace = RingPlace | SocketPlace;
 
-export interface SocketPlace {
+/** Whose ends may be replaced, each by a successor that attaches to the same channel. */
+interface Replaceable {
+  /** The consumer's: frames stay until it acknowledges them. */
+  readonly consumerChanges: boolean;
+  /** … and mean the same batches to its successor. */
+  readonly isExact: boolean;
+  readonly producerChanges: boolean;
+  /** Frames carry names, so that a producer's successor leaves out what is there. */
+  readonly isNamed: boolean;
+}
+
+export interface RingPlace extends Replaceable {
+  readonly kind: 'ring';
+  readonly memory: RingMemory;
+}
+
+export interface SocketPlace extends Replaceable {
   readonly kind: 'socket';
   /** Under which the producer says on the job's board that it listens. */
   readonly name: string;

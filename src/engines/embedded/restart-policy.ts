@@ -1,5 +1,5 @@
 import { MillraceError } from '../../core/index.js';
-import type { ResolvedRestartStrategy, RestartSettings } from '../../stream/restart-options.js';
+import type { ResolvedRestartStrategy, ResolvedRoleRestart, RestartScope, RestartSettings } from '../../stream/restart-options.js';
 import { isLasting } from '../runtime/lasting-failures.js';
 
 /** Without a failure for this long, an earlier one is not the cause of the next. */
@@ -30,9 +30,16 @@ export class RestartPolicy {
     return [this.#settings.otherwise, ...Object.values(this.#settings.roles)].some(({ strategy }) => strategy !== 'none');
   }
 
-  /** Restarts so far. */
+  /** Restarts so far, of the job and of nodes alone. */
   get count(): number {
     return this.#restarts;
+  }
+
+  /** How much starts again when a node of this role fails. */
+  scopeOf(role: string): RestartScope {
+    const { roles, otherwise } = this.#settings;
+    const strategy: ResolvedRoleRestart = Object.hasOwn(roles, role) ? (roles[role] as ResolvedRoleRestart) : otherwise;
+    return strategy.strategy === 'none' ? 'job' : (strategy.scope ?? 'exact');
   }
 
   decide(cause: MillraceError, role: string | undefined, nowMs: number): RestartDecision {
@@ -40,9 +47,9 @@ export class RestartPolicy {
     const strategy = this.#settings.roles[key] ?? this.#settings.otherwise;
     if (isLasting(cause.code) || strategy.strategy === 'none') return { restart: false, error: cause };
     const streak = this.#streak(key, strategy, cause, nowMs);
-    streak.timesMs.push(nowMs);
-    const failures = streak.timesMs.length;
+    const failures = streak.timesMs.length + 1;
     if (failures > limitOf(strategy)) return { restart: false, error: exhausted(streak, cause, key, strategy) };
+    streak.timesMs.push(nowMs);
     this.#restarts++;
     return { restart: true, delayMs: delayOf(strategy, failures) };
   }
@@ -100,7 +107,7 @@ function delayOf(strategy: ResolvedRestartStrategy, failures: number): number {
 }
 
 function exhausted({ first, timesMs }: Streak, last: MillraceError, role: string, strategy: ResolvedRestartStrategy): MillraceError {
-  const restarts = timesMs.length - 1;
+  const restarts = timesMs.length;
   const limit = strategy.strategy === 'failureRate' ? `${strategy.failures} failures within ${strategy.per} ms` : `${limitOf(strategy)} restarts`;
   const of = role === '' ? '' : ` of role ${role}`;
   const then = first === last || first.message === last.message ? '' : `; the last failure was: ${last.message}`;

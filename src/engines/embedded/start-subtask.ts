@@ -11,6 +11,7 @@ import type { FromSubtask } from '../runtime/protocol.js';
 import { RendezvousClient } from '../runtime/rendezvous.js';
 import type { StateOutlet, SubtaskRunner } from '../runtime/subtask-runner.js';
 import { ChannelEnds } from './channel-ends.js';
+import { PositionExchange } from './position-exchange.js';
 import type { SubtaskTask } from './protocol.js';
 
 type Post = (message: FromSubtask, transfer?: readonly ArrayBuffer[]) => void;
@@ -33,12 +34,19 @@ export function startSubtask(
     onBroken: (error) => {
       if (!abort.signal.aborted) runner.fail(error, runner.head);
     },
+    succeeds: task.succeeds,
+    epoch: task.attempt,
   });
+  // Inputs first: how a subtask writes depends on whether what it reads stays for a successor.
+  const channels = gateChannels(task, graph, ends);
+  const exchanges = createExchanges(task, graph, ends);
+  ends.lane?.guard(() => ([...exchanges.values()].some((exchange) => exchange.held || exchange.flushAt !== Infinity) ? undefined : ends.mark()));
   const { runner, open } = createSubtask({
     ...{ graph, vertex, parallelism: vertex.parallelism, placement: task, metrics, rendezvous, abort, post },
     doorbell: attachDoorbell(task.doorbell),
-    exchanges: createExchanges(task, graph, ends),
-    createGate: (deliver) => new InputGate(gateChannels(task, graph, ends), deliver),
+    exchanges,
+    createGate: (deliver) => new InputGate(channels, deliver, task.succeeds?.decided),
+    lane: ends.lane,
     state: stateMessages(post),
     parallelismOf: ({ parallelism }) => parallelism,
   });
@@ -46,13 +54,16 @@ export function startSubtask(
 }
 
 function createExchanges(task: SubtaskTask, graph: JobGraph, ends: ChannelEnds): Map<number, ExchangeWriter> {
-  const { batchRows, flushIntervalMs } = task.job.options;
+  const { flushIntervalMs } = task.job.options;
+  // Gathered rows would lie in memory that a successor does not have.
+  const batchRows = ends.lane?.isExact === true ? 1 : task.job.options.batchRows;
   const settings = { index: task.index, keyGroups: graph.keyGroups, batchRows, flushIntervalMs };
   return new Map(
     task.outputs.map(({ edge: id, targets }) => {
       const edge = graph.edges[id] as JobEdge;
       const writers = targets.map((place) => ends.writer(place, edge.edge.exchange.kind));
-      return [id, createExchange(edge, writers, settings)];
+      const isDealtOut = edge.edge.exchange.kind === 'rebalance' && ends.lane?.isExact === true;
+      return [id, isDealtOut ? new PositionExchange(writers, edge.columns, () => ends.position) : createExchange(edge, writers, settings)];
     }),
   );
 }

@@ -1,6 +1,7 @@
 import { MillraceError } from '../../core/index.js';
 import type { Doorbell } from '../../memory/channel.js';
 import type { JobGraph, JobVertex } from '../../stream/job-graph.js';
+import type { InputLane } from '../../stream/subtask.js';
 import { Chain } from './chain.js';
 import type { ExchangeWriter } from './exchange-writer.js';
 import type { Gate } from './gate.js';
@@ -33,6 +34,8 @@ export interface SubtaskSetup {
   readonly state: StateOutlet;
   /** Parallelism of a vertex other than this one, as deployed. */
   readonly parallelismOf: (vertex: JobVertex) => number;
+  /** Where the engine replaces this subtask alone when it fails. */
+  readonly lane?: InputLane | undefined;
 }
 
 export interface CreatedSubtask {
@@ -45,7 +48,7 @@ export interface CreatedSubtask {
 
 /** Puts one subtask together: its operators, routes between them, channels in and out, and the loop. */
 export function createSubtask(setup: SubtaskSetup): CreatedSubtask {
-  const { vertex, parallelism, placement, doorbell, metrics, rendezvous, abort, exchanges, post, state } = setup;
+  const { vertex, parallelism, placement, doorbell, metrics, rendezvous, abort, exchanges, post, state, lane } = setup;
   const runner: SubtaskRunner = new SubtaskRunner();
   const chain = new Chain(vertex.operators.length, runner);
   const drivers = createDrivers(setup, chain);
@@ -55,7 +58,7 @@ export function createSubtask(setup: SubtaskSetup): CreatedSubtask {
     exchanges: [...exchanges.values()],
     time: new LoopClock(metrics.group({ chain: vertex.name })),
   });
-  const context = { task: placement, parallelism, metrics, rendezvous, signal: abort.signal, runner, post, parallelismOf: parallelismByUid(setup) };
+  const context = { task: placement, parallelism, metrics, rendezvous, signal: abort.signal, runner, post, lane, parallelismOf: parallelismByUid(setup) };
   const open = (): Promise<boolean> =>
     runner.open((driver) => ({ context: subtaskContext(driver, context), restored: placement.restored[driver.node.uid] ?? [] }));
   return { runner, drivers, open };

@@ -1,7 +1,7 @@
 import { decodeError, type EncodedError, type ErrorCode, type MillraceError } from '../../core/index.js';
 
 /** Codes that usually tell of somebody else's end. */
-const echoes: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'CANCELLED', 'NODE_LOST', 'DEADLINE_EXCEEDED', 'NODE_FENCED']);
+export const echoes: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'CANCELLED', 'NODE_LOST', 'DEADLINE_EXCEEDED', 'NODE_FENCED']);
 
 /**
  * Of all failures of a job, the one that came first. A peer often notices a death before its own report is here, so an

@@ -31,9 +31,10 @@ export class InputGate implements Gate {
   #unreleased: ChannelReader | undefined;
   #aligning: { readonly cut: number; readonly stop: boolean } | undefined;
   /** Barriers up to this cut are done with or aborted. */
-  #decided = -1;
+  #decided: number;
 
-  constructor(channels: readonly GateChannel[], deliver: (item: Item) => void) {
+  constructor(channels: readonly GateChannel[], deliver: (item: Item) => void, decided = -1) {
+    this.#decided = decided;
     this.#lanes = channels.map((channel) => ({ ...mergedLane(channel), blocked: false }));
     this.#deliver = deliver;
     // A barrier that waited for this channel only lies before the end of the input.

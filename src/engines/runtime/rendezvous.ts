@@ -14,6 +14,11 @@ export class RendezvousBoard {
     this.#waiting.delete(key);
   }
 
+  /** What was published under this key holds no more. */
+  retract(key: string): void {
+    this.#values.delete(key);
+  }
+
   /** Answers now or when somebody publishes; deadlines are the asker's. */
   lookup(key: string, answer: (value: string) => void): void {
     const value = this.#values.get(key);

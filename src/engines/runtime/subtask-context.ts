@@ -1,6 +1,6 @@
 import { createLogger, systemClock, type Logger } from '../../core/index.js';
 import type { OperatorNode } from '../../stream/graph.js';
-import type { SubtaskContext } from '../../stream/subtask.js';
+import type { InputLane, SubtaskContext } from '../../stream/subtask.js';
 import { keyGroupRange } from '../../stream/state/key-groups.js';
 import type { MetricsBlock } from './metrics-block.js';
 import { operatorError } from './operator-error.js';
@@ -18,6 +18,7 @@ export interface ContextParts {
   readonly signal: AbortSignal;
   readonly runner: SubtaskRunner;
   readonly post: (message: FromSubtask) => void;
+  readonly lane?: InputLane | undefined;
 }
 
 /** Makes what one operator of the chain knows about its place. */
@@ -46,6 +47,7 @@ export function subtaskContext(driver: OperatorDriver, parts: ContextParts): Sub
     wake: () => runner.wake(),
     fail: (error) => runner.fail(operatorError(error, node, task.index, parallelism), node),
     rendezvous: parts.rendezvous,
+    lane: parts.lane,
     report: (channel, value) => post({ type: 'report', uid: node.uid, channel, value }),
   };
 }

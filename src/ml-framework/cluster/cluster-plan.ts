@@ -35,7 +35,7 @@ export class ClusterPlan {
   /** A node's host. Counts come from the deployment, not from the options: `scale` changes them. */
   host(context: SubtaskContext, role: string): NodeHost {
     const roles = Object.fromEntries([...this.#uids].map(([name, uid]) => [name, context.parallelismOf(uid)]));
-    const { clock, log, metrics, signal, rendezvous, index, parallelism, attempt } = context;
+    const { clock, log, metrics, signal, rendezvous, lane, index, parallelism, attempt } = context;
     return {
       cluster: this.cluster,
       role,
@@ -49,6 +49,7 @@ export class ClusterPlan {
       metrics,
       signal,
       rendezvous,
+      lane,
       fail: (error) => context.fail(error),
     };
   }

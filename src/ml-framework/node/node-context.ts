@@ -1,5 +1,6 @@
 import type { Clock, Logger, MetricGroup } from '../../core/index.js';
 import type { RecordBatch } from '../../memory/batch.js';
+import type { InputLane } from '../../stream/subtask.js';
 import type { ModelVersion } from '../../tensorflow/predictor.js';
 import type { OptimizerSpec, VariableSpec } from '../../tensorflow/model/trainable.js';
 import type { ClusterConfig } from '../cluster/cluster-config.js';
@@ -30,6 +31,8 @@ export interface NodeContext<In = Record<string, unknown>, Out = Record<string, 
   };
   /** Batches of this node, in order; empty for a role without input. A batch is valid until the next one is asked for. */
   readonly input: AsyncIterable<RecordBatch<In>>;
+  /** Where the node is replaced alone when it fails: what of the input is done, and not to be given to a successor. */
+  readonly lane?: InputLane | undefined;
   /** Sends rows, or a batch, downstream; waits for room where the role has no input. `tag`: a side output. */
   emit(rows: readonly Out[] | RecordBatch, tag?: string): Promise<void>;
   readonly parameters: ParameterAccess;

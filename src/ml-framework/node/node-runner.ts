@@ -128,8 +128,9 @@ export class NodeRunner {
       this.#hasLeft = true;
       await membership.finish();
     } catch (thrown) {
-      // The job learns of it from the node itself; the manager is told, so that it does not wait for this node.
-      if (!this.#host.signal.aborted) this.#reported = this.#membership?.reportFailure(thrown);
+      // The job learns of it from the node itself; the manager is told, so that it does not wait for this node. Not where a
+      // successor may come: the manager would end the cluster.
+      if (!this.#host.signal.aborted && this.#host.lane === undefined) this.#reported = this.#membership?.reportFailure(thrown);
       throw thrown;
     }
   }
@@ -148,7 +149,7 @@ export class NodeRunner {
   }
 
   #context(membership: Membership, nodes: readonly NodeInfo[]): NodeContext {
-    const { cluster, role, index, count, epoch, roles, metrics, log, clock, signal } = this.#host;
+    const { cluster, role, index, count, epoch, roles, metrics, log, clock, signal, lane } = this.#host;
     return {
       role,
       index,
@@ -156,6 +157,7 @@ export class NodeRunner {
       attempt: epoch,
       cluster: { config: cluster, roles, nodes },
       input: this.#options.input,
+      lane,
       emit: this.#options.emit,
       parameters: { open: (variables, initial, optimizer) => this.#openParameters(variables, initial, optimizer, nodes) },
       model: {
@@ -185,7 +187,7 @@ export class NodeRunner {
     optimizer: OptimizerSpec,
     nodes: readonly NodeInfo[],
   ): Promise<ParameterClient> {
-    const { index, epoch, role, count, cluster, clock } = this.#host;
+    const { index, epoch, role, count, cluster, clock, lane } = this.#host;
     if (this.#closed !== undefined) throw new MillraceError('CANCELLED', `${this.#name}: the node was told to stop`);
     const servers = nodes.filter((node) => node.role === 'ps').sort((a, b) => a.index - b.index);
     const local = servers.length === 0;
@@ -204,6 +206,7 @@ export class NodeRunner {
       if (shard !== undefined || server === undefined) return shard!.connect(events);
       return openShardChannel({ from: this.#name, to: nodeName(server), address: server.address, worker: index, epoch }, events);
     });
+    if (lane !== undefined) client.resume(lane.firstPosition, lane.barrier);
     this.#parameters = client;
     await client.ready(index === 0 ? initial : undefined);
     return client;

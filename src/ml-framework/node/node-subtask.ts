@@ -1,4 +1,4 @@
-import { MillraceError, isMillraceError, withDeadline } from '../../core/index.js';
+import { MillraceError, isMillraceError, unlessAborted, withDeadline } from '../../core/index.js';
 import type { RecordBatch } from '../../memory/batch.js';
 import type { ReadResult, Snapshot, SourceSubtask, StateChunk, Subtask, SubtaskContext } from '../../stream/subtask.js';
 import { toBatch, type OutputSchemas } from './emit.js';
@@ -12,6 +12,8 @@ export interface NodeSubtaskOptions {
   readonly hostOf: HostOf;
   readonly entry: NodeEntry;
   readonly outputs: OutputSchemas;
+  /** The entry says itself which batches are done; else one is when the next is asked for. */
+  readonly acknowledges: boolean;
 }
 
 function snapshotOf(runner: NodeRunner | undefined, cut: number): Snapshot {
@@ -35,9 +37,12 @@ export class NodeSubtask implements Subtask {
     const { NodeRunner } = await import('./node-runner.js');
     const { hostOf, entry, outputs } = this.options;
     this.#host = hostOf(context);
-    const emit = (rows: RecordBatch | readonly object[], tag?: string): Promise<void> => {
-      context.output(tag).emit(toBatch(rows, outputs, tag));
-      return Promise.resolve();
+    const emit = async (rows: RecordBatch | readonly object[], tag?: string): Promise<void> => {
+      const output = context.output(tag);
+      output.emit(toBatch(rows, outputs, tag));
+      // A successor must not find the batch half emitted and already acknowledged.
+      const room = context.lane === undefined ? undefined : output.ready();
+      if (room !== undefined) await unlessAborted(room, context.signal);
     };
     const runner = new NodeRunner(
       this.#host,
@@ -53,8 +58,10 @@ export class NodeSubtask implements Subtask {
 
   async process(batch: RecordBatch): Promise<void> {
     const { length } = batch;
+    const position = this.#host.lane?.position;
     await this.#untilEntry(this.#input.offer(batch));
     this.#runner?.consumed(length);
+    if (position !== undefined && !this.options.acknowledges) this.#host.lane?.acknowledge(position);
   }
 
   async #untilEntry(asks: Promise<void>): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Clock, Logger, MetricGroup } from '../../core/index.js';
-import type { Rendezvous } from '../../stream/subtask.js';
+import type { InputLane, Rendezvous } from '../../stream/subtask.js';
 import type { ClusterConfig } from '../cluster/cluster-config.js';
 
 /** Where a node runs: its place in the cluster, and what its host lends it. */
@@ -20,6 +20,8 @@ export interface NodeHost {
   readonly metrics: MetricGroup;
   readonly signal: AbortSignal;
   readonly rendezvous: Rendezvous;
+  /** Where the node is replaced alone when it fails. */
+  readonly lane?: InputLane | undefined;
   /** Ends the job with this error. */
   fail(error: unknown): void;
 }

@@ -23,6 +23,8 @@ interface ShardState {
   /** Its directory has come. */
   isKnown: boolean;
   isReady: boolean;
+  /** Highest position that it had applied when this client came. */
+  applied: number;
   segments: readonly SegmentSpec[];
   versions: number[];
 }
@@ -37,6 +39,8 @@ export interface PushOptions {
   readonly examples: number;
   /** See {@link PushMessage.notBefore}. Default 0. */
   readonly notBefore?: number;
+  /** Names the batch in the worker's lane; above that of the push before. Default: the next one. */
+  readonly position?: number;
 }
 
 /**
@@ -70,7 +74,7 @@ export class ParameterClient {
     }
     for (let shard = 0; shard < options.shards; shard++) {
       const link = connect(shard, { message: (message) => this.#receive(shard, message), lost: (error) => this.#fail(error) });
-      this.#shards.push({ link, isKnown: false, isReady: false, segments: [], versions: [] });
+      this.#shards.push({ link, isKnown: false, isReady: false, applied: 0, segments: [], versions: [] });
     }
   }
 
@@ -85,6 +89,12 @@ export class ParameterClient {
    */
   get isRepeat(): boolean {
     return this.#position < this.#applied;
+  }
+
+  /** True where some shards had applied a predecessor's push of this batch and others had not. */
+  isTorn(position: number): boolean {
+    const applied = this.#shards.filter((shard) => shard.applied >= position).length;
+    return applied > 0 && applied < this.#shards.length;
   }
 
   /** Continues a predecessor's lane: its released position, and the barrier before it. */
@@ -122,8 +132,8 @@ export class ParameterClient {
   }
 
   /** Sends the gradients of one batch (new values for variables that are not trainable); resolves when every shard has applied them. Does not copy: leave the arrays be. */
-  push(gradients: Weights, { examples, notBefore = 0 }: PushOptions): Promise<void> {
-    const position = ++this.#position;
+  push(gradients: Weights, { examples, notBefore = 0, position = this.#position + 1 }: PushOptions): Promise<void> {
+    this.#position = position;
     const round = this.#round();
     this.#acks.set(position, round);
     for (const { link, segments } of this.#shards) {
@@ -168,6 +178,7 @@ export class ParameterClient {
         state.segments = message.segments;
         state.versions = message.segments.map(() => -1);
         state.isKnown = true;
+        state.applied = Math.max(state.applied, message.applied);
         this.#applied = Math.max(this.#applied, message.applied);
         this.#directoryChanged.resolve();
         this.#directoryChanged = deferred();

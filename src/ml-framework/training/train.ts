@@ -91,7 +91,10 @@ function trainOn(
     output,
     sideOutputs: { [metricsTag]: trainingMetricsSchema },
     notes: [`model ${model.name}`, `batches of ${resolved.batchSize}`, resolved.mode, ...(resolved.parameterServers === 0 ? ['parameters in the worker'] : [])],
-    ...(resolved.parameterServers === 0 ? { maxParallelism: 1 } : {}),
+    // A worker with the parameters in it takes them along when it fails.
+    ...(resolved.parameterServers === 0
+      ? { maxParallelism: 1, resumes: 'never' }
+      : { resumes: { isExact: true, sameColumns: Object.keys(stream.schema).filter((name) => !Object.hasOwn(model.outputs, name)) } }),
     ...(resolved.execution === 'traced' ? { trace: () => stepTrace(model, resolved.batchSize) } : {}),
   });
   uids.worker = stream.scope.builder.node(workers.node).uid;

@@ -59,8 +59,9 @@ export class PsRole implements RoleService {
     const membership = await this.#joined;
     if (membership === undefined) return;
     // Workers that ended before a redeployment are not part of it: nobody else can tell its application manager.
-    const { roles, epoch } = this.#host;
-    for (let index = 0; index < (roles['worker'] ?? 0); index++) await membership.am.finish({ role: 'worker', index, epoch, address: '' });
+    const { roles, epoch, hasEnded } = this.#host;
+    if (hasEnded('worker'))
+      for (let index = 0; index < (roles['worker'] ?? 0); index++) await membership.am.finish({ role: 'worker', index, epoch, address: '' });
     const runs = this.#shard.snapshot().map(({ spec, value }): TensorRun => ({ name: spec.variable, shape: spec.shape, offset: spec.offset, data: value }));
     await membership.am.publishModel(membership.self, { parts: this.#host.count, part: this.#host.index, step: this.#shard.clock, final: true, runs });
     await membership.finish();

@@ -31,6 +31,13 @@ export function trainingEntry(model: TrainableModel, options: TrainingEntryOptio
   };
 }
 
+interface StepPlace {
+  /** Of the step, where labels are late. */
+  readonly order: number | undefined;
+  /** Of the batch in the worker's lane, where the worker may have a successor. */
+  readonly position: number | undefined;
+}
+
 class TrainingWorker {
   readonly #ctx: NodeContext;
   readonly #model: TrainableModel;
@@ -66,16 +73,17 @@ class TrainingWorker {
     const { predict, learn, order } = splitStep(batch, this.#options.isDelayed);
     const stride = this.#ctx.count;
     this.#checkOrder(order, stride);
-    const isRepeat = this.#parameters.isRepeat;
+    const position = this.#ctx.lane?.position;
+    this.#checkRound(position);
     const weights = await this.#pull(order === undefined ? 0 : order + stride);
     this.#session.setWeights(weights);
     await this.#publisher?.maybePublish(weights, this.#parameters.clock);
-    if (predict !== undefined && !isRepeat) await this.#ctx.emit(predictionBatch(predict, await this.#session.predict(predict), this.#model.outputs));
-    if (learn !== undefined) await this.#learn(learn, order, !this.#options.isDelayed && !isRepeat);
+    if (predict !== undefined) await this.#ctx.emit(predictionBatch(predict, await this.#session.predict(predict), this.#model.outputs));
+    if (learn !== undefined) await this.#learn(learn, { order, position });
     else if (this.#options.mode === 'bsp' && this.#options.parameterServers > 0) {
       // A round waits for every member's next push: one that had nothing to learn says so.
-      this.#push({}, 0, order);
-    }
+      this.#push({}, 0, { order, position });
+    } else if (position !== undefined) this.#ctx.lane?.acknowledge(position);
   }
 
   async #pull(progress: number): Promise<Weights> {
@@ -94,18 +102,33 @@ class TrainingWorker {
     else await this.#ctx.model.publish(wholeModel(await this.#parameters.pull(), this.#parameters.clock, true));
   }
 
-  async #learn(batch: RecordBatch, order: number | undefined, predicts: boolean): Promise<void> {
+  async #learn(batch: RecordBatch, place: StepPlace): Promise<void> {
     const result = await this.#session.gradients(batch);
     this.#checkLoss(result);
-    if (predicts) await this.#ctx.emit(predictionBatch(batch, result.predictions, this.#model.outputs));
-    this.#push({ ...result.assigned, ...result.gradients }, batch.length, order);
+    if (!this.#options.isDelayed) await this.#ctx.emit(predictionBatch(batch, result.predictions, this.#model.outputs));
+    this.#push({ ...result.assigned, ...result.gradients }, batch.length, place);
     await this.#progress.learned(batch.length, result.loss, this.#parameters.clock);
   }
 
-  #push(gradients: Weights, examples: number, order: number | undefined): void {
-    this.#parameters.push(gradients, { examples, notBefore: order === undefined ? 0 : order + 1 }).catch((error: unknown) => {
-      this.#failure ??= { error };
-    });
+  #push(gradients: Weights, examples: number, { order, position }: StepPlace): void {
+    const named = position === undefined ? {} : { position };
+    this.#parameters.push(gradients, { examples, notBefore: order === undefined ? 0 : order + 1, ...named }).then(
+      () => {
+        if (position !== undefined) this.#ctx.lane?.acknowledge(position);
+      },
+      (error: unknown) => {
+        this.#failure ??= { error };
+      },
+    );
+  }
+
+  /** A round that only some shards have closed cannot be repeated: its gradients would be those of other weights. */
+  #checkRound(position: number | undefined): void {
+    if (this.#options.mode !== 'bsp' || position === undefined || !this.#parameters.isTorn(position)) return;
+    throw new MillraceError(
+      'UNAVAILABLE',
+      `worker ${this.#ctx.index} of cluster ${this.#options.cluster}: its predecessor died while its push went out, and only some parameter servers have applied it; the round is taken from the last cut again`,
+    );
   }
 
   #checkLoss({ loss }: GradientResult): void {

@@ -25,7 +25,7 @@ import { readVariablesOptions } from '../../../src/tensorflow/import/read-variab
 import { sourceOptions } from '../../../src/stream/environment.js';
 import { jobOptions } from '../../../src/stream/job.js';
 import { checkpointOptions } from '../../../src/stream/checkpoint-options.js';
-import { exponentialBackoff, failureRate, fixedDelay } from '../../../src/stream/restart-options.js';
+import { exponentialBackoff, failureRate, fixedDelay, roleScope } from '../../../src/stream/restart-options.js';
 import { operatorOptions, userFunctionOptions } from '../../../src/stream/operator-options.js';
 
 /** Options of a schema that the one that it extends does not have. */
@@ -58,6 +58,7 @@ const sections: Readonly<Record<string, Shaped>> = {
   '`console(options)`': consoleOptions,
   '`stream.train(model, options)`': trainOptions,
   '`stream.score(model, options)`': scoreOptions,
+  '`restartRoles`': roleScope,
   '`defineCluster(options)`': clusterOptions,
   '`createEmbeddedEngine(options)`': embeddedEngineOptions,
   '`createFlinkEngine(options)`': flinkEngineOptions,

@@ -199,3 +199,29 @@ for (const mode of ['async', 'sync'] as const) {
     await consumer.terminate();
   });
 }
+
+test('the successor of a writer knows the name of the newest frame that was published', () => {
+  const memory = createRing({ capacityBytes: 1024 });
+  const writer = new RingWriter(memory);
+  const reader = new RingReader(memory);
+  assert.equal(new RingWriter(memory).named, undefined);
+  // Far more than the ring holds: its places are used again and again.
+  for (let position = 1; position <= 100; position++) {
+    assert.ok(writer.tryWrite(frameKind.data, { payloadBytes: 100, name: { position, frames: 2 } }));
+    assert.ok(writer.tryWrite(frameKind.watermark, { number: position }));
+    assert.deepEqual(new RingWriter(memory).named, { position, frames: 2 });
+    assert.deepEqual([reader.tryRead()?.kind, reader.sequence, reader.name], [frameKind.data, 2 * (position - 1), { position, frames: 2 }]);
+    assert.deepEqual([reader.tryRead()?.kind, reader.sequence, reader.name], [frameKind.watermark, 2 * position - 1, undefined]);
+    reader.release(2);
+  }
+});
+
+test('a name whose frame was not published does not count', () => {
+  const memory = createRing({ capacityBytes: 1024 });
+  new RingWriter(memory).tryWrite(frameKind.data, { name: { position: 1, frames: 1 } });
+  const published = new Uint8Array(memory.buffer.slice(0, 8));
+  new RingWriter(memory).tryWrite(frameKind.data, { name: { position: 2, frames: 1 } });
+  // As a death before the last store leaves it.
+  new Uint8Array(memory.buffer).set(published);
+  assert.deepEqual(new RingWriter(memory).named, { position: 1, frames: 1 });
+});

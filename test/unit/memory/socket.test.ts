@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { isMillraceError, type MillraceError } from '../../../src/core/index.js';
 import { attachDoorbell, createDoorbell, frameKind, SocketReader, SocketWriter, type Frame } from '../../../src/memory/index.js';
-import { encodeHeader, encodeHello } from '../../../src/memory/socket-wire.js';
+import { encodeHeader, encodeHello, headerBytes } from '../../../src/memory/socket-wire.js';
 
 const capacityBytes = 4096;
 const largestPayload = capacityBytes / 2 - 64;
@@ -43,10 +43,20 @@ class Ends {
   readonly consumerBell = createDoorbell();
   readonly writerErrors: MillraceError[] = [];
   readonly readerErrors: MillraceError[] = [];
-  readonly writer = new SocketWriter({ capacityBytes, producerBell: this.producerBell.memory, onBroken: (error) => this.#report(this.writerErrors, error) });
+  writer = this.newWriter(false);
   reader = this.newReader();
   #heard: (() => void) | undefined;
   #hello: Promise<unknown> | undefined;
+
+  newWriter(succeeds: boolean): SocketWriter {
+    const writer = new SocketWriter({
+      capacityBytes,
+      producerBell: this.producerBell.memory,
+      onBroken: (error) => writer === this.writer && this.#report(this.writerErrors, error),
+      succeeds,
+    });
+    return writer;
+  }
 
   newReader(): SocketReader {
     const reader = new SocketReader({
@@ -316,11 +326,54 @@ test('after a goodbye of either side its end is no failure', async () => {
   }
 });
 
+test('a producer that dies has a successor, which knows what has come and is let in when that is released', async () => {
+  const ends = new Ends();
+  const [producer] = await ends.connect();
+  const named = (position: number): boolean => ends.writer.tryWrite(frameKind.data, { number: position, payloadBytes: 700, name: { position, frames: 1 } });
+  for (let position = 1; position <= 3; position++) assert.ok(named(position));
+  for (let position = 1; position <= 3; position++) assert.equal((await ends.read()).number, position);
+  ends.reader.release(1);
+  producer.destroy();
+  await ends.error(ends.readerErrors);
+  ends.writer = ends.newWriter(true);
+  assert.equal(named(4), false, 'it waits for its reader');
+  await ends.connect();
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(named(4), false, 'what its predecessor wrote is not released');
+  ends.reader.release(2);
+  for (let seen = ends.producerBell.epoch; ends.writer.named === undefined; seen = ends.producerBell.epoch) await ends.producerBell.wait(seen, 5_000);
+  assert.deepEqual(ends.writer.named, { position: 3, frames: 1 });
+  let position = 4;
+  while (named(position)) position++;
+  for (let expected = 4; expected < position; expected++) assert.deepEqual([(await ends.read()).number, ends.reader.sequence], [expected, expected - 1]);
+  ends.reader.release(position - 4);
+  await ends.until(0);
+  assert.equal(ends.writer.releasedFrames, position - 1);
+  assert.deepEqual(ends.writerErrors, []);
+  ends.close();
+});
+
+test('the successor of a producer that nothing had come from begins at the beginning', async () => {
+  const ends = new Ends();
+  const [producer] = await connected();
+  producer.destroy();
+  ends.writer = ends.newWriter(true);
+  await ends.connect();
+  for (let seen = ends.producerBell.epoch; !write(ends, 5, 10); seen = ends.producerBell.epoch) await ends.producerBell.wait(seen, 5_000);
+  assert.equal((await ends.read()).number, 5);
+  ends.close();
+  ends.assertNoError();
+});
+
 const wrong: readonly (readonly [string, Uint8Array, RegExp])[] = [
   ['no hello', Buffer.alloc(24), /first bytes are no hello/],
   ['another capacity', encodeHello({ capacityBytes: 8192, releasedUnits: 0, releasedFrames: 0 }), /ring of 8192 bytes, the consumer one of 4096/],
   ['an unknown kind', Buffer.concat([hello, frame(1, Buffer.alloc(0), 99)]), /unknown kind 99/],
-  ['an oversized frame', Buffer.concat([hello, frame(1, Buffer.alloc(largestPayload + 1)).subarray(0, 16)]), /frame of 1985 bytes where 1984 is the most/],
+  [
+    'an oversized frame',
+    Buffer.concat([hello, frame(1, Buffer.alloc(largestPayload + 1)).subarray(0, headerBytes)]),
+    /frame of 1985 bytes where 1984 is the most/,
+  ],
   ['more than there is room for', Buffer.concat([hello, ...[1, 2, 3].map((i) => frame(i, Buffer.alloc(largestPayload)))]), /without room/],
 ];
 for (const [what, bytes, message] of wrong) {

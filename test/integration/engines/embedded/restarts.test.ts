@@ -32,7 +32,8 @@ for (const how of ['throw', 'exit', 'spin'] as const) {
       { at: 8_000, how, afterCut: true },
     ];
     // A thread that hangs is ended by force when the job goes back, because its neighbour threw.
-    const engine = { cancelTimeoutMs: 300 };
+    // Channels in which little lies: else the sources have read everything before another thread has started.
+    const engine = { cancelTimeoutMs: 300, channelBytes: 64 * 1024 };
     const started = await startPipeline(failing(plan), { restart: soon, checkpoints: cuts, engine });
     const summary = await started.job.finished;
     assert.equal(summary.restarts, 2, JSON.stringify(started.logs));

@@ -64,6 +64,52 @@ function open(shardCount = 2): Cluster {
   };
 }
 
+it('names a push by the position that it is given, and repeats it for a successor where a shard had not applied it', async () => {
+  const { shards, connect } = twoShards();
+  let losesLast = true;
+  const client = (epoch: number): ParameterClient => {
+    const options = { name: 'worker 0', variables, shards: 2, clock: new ManualClock(), deadlineMs: 1_000, maxSegmentLength: 2 };
+    return new ParameterClient(options, (shard, on) =>
+      connect(shard, epoch, on, (message) => message.kind !== 'push' || message.position < 7 || shard === 0 || !losesLast),
+    );
+  };
+  const first = client(1);
+  await first.ready(() => weights(0));
+  await first.push(weights(1), { examples: 1, position: 6 });
+  // It dies when only shard 0 has got the push.
+  void first.push(weights(1), { examples: 1, position: 7 }).catch(() => undefined);
+  await new Promise((resolve) => setImmediate(resolve));
+  losesLast = false;
+  const successor = client(2);
+  await successor.ready();
+  assert.deepEqual(
+    [6, 7, 8].map((position) => successor.isTorn(position)),
+    [false, true, false],
+  );
+  await successor.push(weights(1), { examples: 1, position: 7 });
+  await successor.push(weights(1), { examples: 1, position: 9 });
+  assert.deepEqual(
+    shards.map(({ clock }) => clock),
+    [3, 3],
+  );
+  assert.deepEqual(new Set(valuesOf(await successor.pull())), new Set([-3]));
+});
+
+/** Shards on which clients of one worker follow each other; what does not pass is lost. */
+function twoShards(): {
+  readonly shards: readonly ParameterShard[];
+  connect(shard: number, epoch: number, on: ShardLinkEvents, passes: (message: ToShard) => boolean): { send(message: ToShard): void; close(): void };
+} {
+  const shards = [0, 1].map((i) => new ParameterShard({ name: `ps ${i}`, workers: 1, mode: 'asp', optimizer: { kind: 'sgd', learningRate: 1 }, epoch: 1 }));
+  return {
+    shards,
+    connect: (shard, epoch, on, passes) => {
+      const session = shards[shard]!.connect(0, epoch, (message) => queueMicrotask(() => on.message(message)));
+      return { send: (message) => passes(message) && session.receive(structuredClone(message)), close: () => undefined };
+    },
+  };
+}
+
 function valuesOf({ kernel, bias }: Weights): number[] {
   return [...(kernel!.data as Float32Array), ...(bias!.data as Float32Array)];
 }
