@@ -6,6 +6,7 @@ import { addDeadLettersCommand } from './commands/dead-letters.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addExplainCommand } from './commands/explain.js';
 import { addExportCommand } from './commands/export.js';
+import { addFlinkJarCommand } from './commands/flink-jar.js';
 import { addJobCommands } from './commands/jobs.js';
 import { addLogsCommand } from './commands/logs.js';
 import { addRunCommand } from './commands/run.js';
@@ -30,6 +31,7 @@ export function createProgram(io: CommandIo): Command {
   addRunCommand(program, io);
   addExplainCommand(program, io);
   addExportCommand(program, io);
+  addFlinkJarCommand(program, io);
   addJobCommands(program, io);
   addCheckpointCommands(program, io);
   addLogsCommand(program, io);

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { isUrl } from '../checkpoints/index.js';
-import { createFlinkEngine, findBridgeJar, type FlinkEngineOptions, type FlinkJob, type OnResubmitted } from '../engines/flink/index.js';
-import { restartSettings, type JobSubmission } from '../stream/index.js';
+import { createFlinkEngine, findBridgeJar, type FlinkEngineOptions, type FlinkJarOptions, type FlinkJob, type OnResubmitted } from '../engines/flink/index.js';
+import { restartSettings, type JobSubmission, type RestartSettings } from '../stream/index.js';
 import type { FlinkEntry } from './control/directory.js';
 import type { FlinkChoice } from './engine-choice.js';
 import type { StartParts } from './start-embedded.js';
@@ -17,19 +17,10 @@ export interface StartedOnFlink {
  * where the cluster keeps them.
  */
 export async function startFlink(job: JobSubmission, choice: FlinkChoice, parts: StartParts, onResubmitted: OnResubmitted): Promise<StartedOnFlink> {
-  const { definition, checkpoints, environment, warn } = parts;
-  const { checkpoint } = definition;
-  const directory = checkpoints.directory ?? environment.checkpointDir ?? checkpoint?.directory;
-  const everyMs = checkpoints.everyMs ?? checkpoint?.every;
-  const restart = restartSettings(definition.restart, definition.restartRoles, everyMs !== undefined);
-  const { address, reportsHost, hostNode, hostEntry, hostOptions, configuration } = choice;
-  const options: FlinkEngineOptions = {
-    ...{ address, jar: await findBridgeJar(environment.cacheDir), hostOptions: [...hostOptions], configuration },
-    ...(hostNode === undefined ? {} : { hostNode }),
-    ...(hostEntry === undefined ? {} : { hostEntry }),
-    ...(directory === undefined ? {} : { checkpointDirectory: place(directory) }),
-    ...(checkpoint === undefined ? {} : { checkpointRetain: checkpoint.retain }),
-  };
+  const { checkpoints, warn } = parts;
+  const { address, reportsHost } = choice;
+  const { everyMs, directory, restart, options: packed } = await flinkJobOptions(choice, parts);
+  const options: FlinkEngineOptions = { address, ...packed };
   const engine = createFlinkEngine({
     ...options,
     reports: !choice.detached,
@@ -51,6 +42,34 @@ export async function startFlink(job: JobSubmission, choice: FlinkChoice, parts:
       detached: choice.detached,
       options,
       submission: { bundle, params, parallelism, keyGroups, overrides, everyMs, restart },
+    },
+  };
+}
+
+export interface FlinkJobOptions {
+  readonly everyMs: number | undefined;
+  readonly directory: string | undefined;
+  readonly restart: RestartSettings;
+  readonly options: FlinkJarOptions;
+}
+
+/** What the command line, the environment and the job say of a job on Flink, wherever that runs. */
+export async function flinkJobOptions(
+  { hostNode, hostEntry, hostOptions, configuration }: Pick<FlinkChoice, 'hostNode' | 'hostEntry' | 'hostOptions' | 'configuration'>,
+  { definition, checkpoints, environment }: Pick<StartParts, 'definition' | 'checkpoints' | 'environment'>,
+): Promise<FlinkJobOptions> {
+  const { checkpoint } = definition;
+  const directory = checkpoints.directory ?? environment.checkpointDir ?? checkpoint?.directory;
+  const everyMs = checkpoints.everyMs ?? checkpoint?.every;
+  return {
+    ...{ everyMs, directory },
+    restart: restartSettings(definition.restart, definition.restartRoles, everyMs !== undefined),
+    options: {
+      ...{ jar: await findBridgeJar(environment.cacheDir), hostOptions: [...hostOptions], configuration },
+      ...(hostNode === undefined ? {} : { hostNode }),
+      ...(hostEntry === undefined ? {} : { hostEntry }),
+      ...(directory === undefined ? {} : { checkpointDirectory: place(directory) }),
+      ...(checkpoint === undefined ? {} : { checkpointRetain: checkpoint.retain }),
     },
   };
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { after, afterEach, before, beforeEach } from 'node:test';
 import { isAlive } from '../../src/core/is-alive.js';
 import { flinkTest, hasFlink } from '../flink/flink-test.js';
@@ -52,6 +53,13 @@ async function json<T>(...args: readonly string[]): Promise<T> {
   return JSON.parse(stdout) as T;
 }
 
+async function request<T>(path: string, init?: RequestInit): Promise<T> {
+  const answer = await fetch(`${cluster.address}${path}`, { ...init, signal: AbortSignal.timeout(60_000) });
+  const text = await answer.text();
+  assert.equal(answer.status, 200, text);
+  return JSON.parse(text) as T;
+}
+
 interface Status {
   readonly state: string;
   readonly attempt: number;
@@ -92,6 +100,26 @@ flinkTest('the same on Flink 1.20', async () => {
   } finally {
     await old.close();
   }
+});
+
+flinkTest('a packed job runs where somebody else submits its jar', async () => {
+  const jar = sandbox.path('job.jar');
+  const [, job = '', ...flags] = countArguments({ count: 1_000 });
+  const packed = await json<{ readonly slots: number }>('flink-jar', job, '-o', jar, ...flags.slice(0, flags.indexOf('--engine')));
+  assert.equal(packed.slots, 2);
+  const form = new FormData();
+  form.append('jarfile', new Blob([readFileSync(jar)]), 'job.jar');
+  const uploaded = await request<{ readonly filename: string }>('/jars/upload', { method: 'POST', body: form });
+  const { jobid } = await request<{ readonly jobid: string }>(`/jars/${basename(uploaded.filename)}/run`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ entryClass: 'millrace.flink.MillraceJob' }),
+  });
+  let state: string;
+  do ({ state } = await request<{ readonly state: string }>(`/jobs/${jobid}`));
+  while (!['FINISHED', 'FAILED', 'CANCELED'].includes(state));
+  assert.equal(state, 'FINISHED');
+  assertWhole(1_000);
 });
 
 flinkTest('what a job prints on TaskManagers is printed by the command, in the order of each subtask', async () => {

@@ -1,21 +1,15 @@
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { MillraceError, ReleaseStack } from '../../core/index.js';
 import type { Engine, JobSubmission } from '../../stream/engine.js';
 import type { JobGraph } from '../../stream/job-graph.js';
 import { FlinkCluster, type RunRequest } from './cluster.js';
 import { FlinkJob } from './flink-job.js';
 import { graphForFlink } from './graph-for-flink.js';
-import { makeJobJar } from './job-jar.js';
 import { resolveFlinkEngineOptions, type FlinkEngineOptions, type ResolvedFlinkEngineOptions } from './options.js';
-import { planForFlink, type FlinkReports } from './plan.js';
+import { packJob } from './pack-job.js';
+import type { FlinkReports } from './plan.js';
 import { ReportsServer } from './reports-server.js';
 import { restorePath } from './restore-path.js';
-import { toUri } from './uri.js';
 
-const packageRoot = fileURLToPath(new URL('../../../..', import.meta.url));
-/** Where TaskManagers run on this machine; elsewhere it lies where their image has it. */
-const ownHostEntry = fileURLToPath(new URL('host/main.js', import.meta.url));
 const entryClass = 'millrace.flink.MillraceJob';
 
 /** A job that Flink runs already, as another process submitted it. */
@@ -125,38 +119,11 @@ class Submitter {
   }
 
   async run(graph: JobGraph, overrides: Readonly<Record<string, number>>, savepoint: RunRequest['savepoint']): Promise<string> {
-    const { id, name, bundle, params, parallelism, checkpoints, restart, log } = this.#job;
-    const options = this.#options;
-    const everyMs = checkpoints?.everyMs;
-    if (Object.keys(restart?.roles ?? {}).length > 0)
-      log({ timeMs: Date.now(), level: 'warn', message: 'Flink has one restart strategy for the whole job: restartRoles is not used', fields: {} });
-    const plan = planForFlink(graph, {
-      ...{ millrace: packageVersion(), job: { id, name }, params, parallelism, overrides },
-      bundle: { hash: bundle.hash, ...(bundle.source === undefined ? {} : { source: bundle.source }) },
-      host: {
-        ...{ node: options.hostNode, entry: options.hostEntry ?? ownHostEntry, options: options.hostOptions, env: options.hostEnv },
-        ...{ startTimeoutMs: options.hostStartTimeoutMs, closeTimeoutMs: options.hostCloseTimeoutMs, lingerMs: options.hostLingerMs },
-      },
-      options: { batchRows: options.batchRows, flushIntervalMs: options.flushIntervalMs },
-      ...(this.#reports === undefined ? {} : { reports: this.#reports }),
-      checkpoints: {
-        timeoutMs: options.checkpointTimeoutMs,
-        ...(everyMs === undefined ? {} : { everyMs }),
-        ...(options.checkpointRetain === undefined ? {} : { retain: options.checkpointRetain }),
-        ...(options.checkpointDirectory === undefined ? {} : { directory: toUri(options.checkpointDirectory) }),
-      },
-      ...(restart === undefined ? {} : { restart: restart.otherwise }),
-      configuration: options.configuration,
-    });
-    const jar = await makeJobJar(options.jar, plan, bundle.path, packageRoot);
+    const jar = await packJob({ job: this.#job, options: this.#options, graph, overrides, reports: this.#reports });
     try {
-      return await this.cluster.run({ jar: jar.path, jarName: `${name}.jar`, entryClass, ...(savepoint === undefined ? {} : { savepoint }) });
+      return await this.cluster.run({ jar: jar.path, jarName: `${this.#job.name}.jar`, entryClass, ...(savepoint === undefined ? {} : { savepoint }) });
     } finally {
       await jar.remove();
     }
   }
-}
-
-function packageVersion(): string {
-  return (JSON.parse(readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8')) as { readonly version: string }).version;
 }

@@ -2,5 +2,6 @@ export { findBridgeJar, missingForBridge, setupBridge, type BuiltBridge } from '
 export { FlinkCluster } from './cluster.js';
 export { createFlinkEngine, type FlinkEngine, type OnResubmitted, type SubmittedJob } from './engine.js';
 export type { FlinkJob } from './flink-job.js';
-export { resolveFlinkEngineOptions, type FlinkEngineOptions, type ResolvedFlinkEngineOptions } from './options.js';
+export { resolveFlinkEngineOptions, type FlinkEngineOptions, type FlinkJarOptions, type ResolvedFlinkEngineOptions } from './options.js';
+export { writeFlinkJar } from './pack-job.js';
 export { jobHasEnded } from './job-state.js';

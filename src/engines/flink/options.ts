@@ -69,6 +69,16 @@ export const flinkEngineOptions = z.strictObject({
 export type FlinkEngineOptions = z.input<typeof flinkEngineOptions>;
 export type ResolvedFlinkEngineOptions = Readonly<z.output<typeof flinkEngineOptions>>;
 
+/** What is put into a jar; where it will run is not known. */
+export const flinkJarOptions = flinkEngineOptions.omit({ address: true });
+export type FlinkJarOptions = z.input<typeof flinkJarOptions>;
+export type ResolvedFlinkJarOptions = Readonly<z.output<typeof flinkJarOptions>>;
+
+/** @throws OPTION_INVALID */
+export function resolveFlinkJarOptions(options: FlinkJarOptions): ResolvedFlinkJarOptions {
+  return resolveOptions(flinkJarOptions, options, 'flink jar');
+}
+
 /** @throws OPTION_INVALID */
 export function resolveFlinkEngineOptions(options: FlinkEngineOptions): ResolvedFlinkEngineOptions {
   return resolveOptions(flinkEngineOptions, options, 'flink engine');
