@@ -1,9 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { LocalFlink } from './local-flink.js';
 
-/** Process ids of the Node hosts that the TaskManagers of a cluster have started, and that live. */
-export function nodeHosts(cluster: LocalFlink): readonly number[] {
-  const parents = new Set(cluster.pids);
+/**
+ * Process ids of the Node hosts that the TaskManagers of a cluster have started, and that live.
+ *
+ * @param taskManager of this one only; default: of all
+ */
+export function nodeHosts(cluster: LocalFlink, taskManager?: number): readonly number[] {
+  const parents = new Set(taskManager === undefined ? cluster.pids : [cluster.taskManagerPid(taskManager)]);
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)

@@ -34,7 +34,7 @@ export function drawFlinkCase(seed: number, wanted?: FlinkFault): FlinkCase {
     seed,
     fault,
     ...shape,
-    records: random.int(5_000, 10_000),
+    records: random.int(8_000, 14_000),
     hitsMs: Array.from({ length: random.int(1, 2) }, () => random.int(0, 2_500)),
     from: random.chance(0.3) ? 'running' : 'checkpoint',
     checkpointEveryMs: random.int(100, 600),

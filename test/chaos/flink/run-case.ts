@@ -86,7 +86,17 @@ class FlinkRun {
 
   #start(): Command {
     const { mode, workers, servers, records, checkpointEveryMs } = this.#chaos;
-    const params = { output: this.#sandbox.path('out'), faults: this.#sandbox.path('faults'), records, rate, workers, servers, mode, isolation: 'thread' };
+    const params = {
+      output: this.#sandbox.path('out'),
+      faults: this.#sandbox.path('faults'),
+      records,
+      rate,
+      workers,
+      servers,
+      mode,
+      isolation: 'thread',
+      model: 'counter',
+    };
     return this.#sandbox.start(
       ...['run', join(root, 'test/chaos/jobs/counting.ts'), ...Object.entries(params).flatMap(([name, value]) => ['--set', `${name}=${value}`])],
       ...['--checkpoint-every', `${checkpointEveryMs} ms`, '--engine', 'flink', '--address', this.#cluster.address, '--json'],
@@ -105,7 +115,9 @@ class FlinkRun {
         break;
       }
       case 'TaskManager killed': {
-        const index = victim % 2;
+        // One that has something to lose.
+        const index = [victim % 2, (victim + 1) % 2].find((each) => nodeHosts(cluster, each).length > 0);
+        if (index === undefined) return;
         await cluster.killTaskManager(index);
         await cluster.startTaskManager(index);
         break;
