@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 BIN := node dist/src/cli/main.js
 
-.PHONY: help setup build demo demo-kafka kafka-tools flink-tools test test-fast lint verify bench clean
+.PHONY: help setup build demo demo-kafka demo-flink kafka-tools flink-tools test test-fast lint verify bench clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,6 +26,9 @@ demo: setup ## train on three million real flights and score them
 
 demo-kafka: setup ## learn from flights in a Kafka topic, predictions to another one (needs Java 17 and Maven)
 	@node dist/examples/flights-kafka/demo.js
+
+demo-flink: setup ## the same job on a real Flink cluster with two TaskManagers (needs JDK 17 and Maven)
+	@node dist/examples/flights-flink/demo.js
 
 # Java and Maven run the broker, kcat judges what was written. Tests that miss one are skipped, which CI counts as a failure.
 kafka-tools: ## Java, Maven and kcat from Debian, where they are missing and may be installed

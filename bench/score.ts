@@ -112,6 +112,7 @@ function benchContext(output: Output): SubtaskContext {
     index: 0,
     parallelism: 1,
     parallelismOf: () => 1,
+    host: '127.0.0.1',
     attempt: 0,
     isRestored: false,
     hasEnded: () => false,

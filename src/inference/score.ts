@@ -65,6 +65,7 @@ DataStream.prototype.score = function score<R>(
     schema,
     sideOutputs: { [deadLetterTag]: deadLetterSchema },
     startsChain: true,
+    cluster: 'savedModel' in model ? undefined : model.versions.cluster,
     notes: notesOf(definition, resolved, added),
     create: () => new ScoreSubtask({ definition, options: resolved, added, schema }),
   });

@@ -43,6 +43,7 @@ export class GraphBuilder {
       startsChain: spec.startsChain ?? false,
       boundedness: spec.boundedness,
       role: spec.role,
+      cluster: spec.cluster,
       isolation: spec.isolation ?? 'thread',
       resumes: spec.resumes,
       notes: spec.notes ?? [],

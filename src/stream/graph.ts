@@ -65,6 +65,8 @@ export interface OperatorNode {
   readonly boundedness: 'bounded' | 'unbounded' | undefined;
   /** Role name where the node is a role of a cluster: `scale worker=4` finds it by this. */
   readonly role: string | undefined;
+  /** Name of the cluster that the operator belongs to, by its role or because it reads the model: they are restarted together. */
+  readonly cluster?: string | undefined;
   /** 'process': each of its subtasks runs in a process of its own, which survives a native crash elsewhere. Default 'thread'. */
   readonly isolation: Isolation;
   /** Absent: where a subtask of it fails, the whole job goes back to its last cut. */

@@ -96,6 +96,8 @@ export interface SubtaskContext {
   readonly parallelism: number;
   /** Parallelism of any operator of the job as deployed now (`scale` changes it). @throws INTERNAL for an unknown uid */
   parallelismOf(uid: string): number;
+  /** Address under which other subtasks reach servers of this one, and on which it listens: loopback where all run on one machine. */
+  readonly host: string;
   /** Restarts and redeployments so far: the lease epoch of nodes. */
   readonly attempt: number;
   readonly keyGroups: KeyGroupRange;

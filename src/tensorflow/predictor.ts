@@ -30,6 +30,8 @@ export interface ModelVersion {
  * The training side implements it; the scoring side only opens it, on its own thread.
  */
 export interface ModelFeedFactory {
+  /** Name of the cluster that trains the model: who reads it is restarted with it. */
+  readonly cluster?: string;
   open(context: ModelFeedContext): Promise<ModelFeed>;
 }
 

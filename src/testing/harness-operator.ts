@@ -215,6 +215,7 @@ export class HarnessOperator {
       index,
       parallelism: this.parallelism,
       parallelismOf,
+      host: '127.0.0.1',
       attempt: isRestored ? 1 : 0,
       isRestored,
       hasEnded: () => false,

@@ -7,10 +7,17 @@ import { canFillDisk } from './run-case.js';
 import { cellTable, failures, type Outcome } from './table.js';
 import { WeightJudge } from './weights.js';
 
+if (process.argv.includes('flink')) {
+  await import('./flink/chaos.js');
+  process.exit();
+}
+
 /**
  * The counting job with random faults, as a real process with real threads and gRPC, through files and a real broker.
  *
  *     npm run chaos -- [--runs N] [--seed S] [--fault F] [--through files|kafka]
+ *
+ *     npm run chaos -- --engine flink [--runs N] [--seed S] [--fault F]        (see flink/chaos.ts)
  *
  * Prints a line for each run and a table by cell; ends with 1 where a run failed, in CI also where one was left out. A run is
  * drawn from its seed (and the choice of faults) alone.

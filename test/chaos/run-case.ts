@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DirectoryStorage, listCheckpoints } from '../../src/checkpoints/index.js';
 import { root, Sandbox, type Command, type Ended } from '../e2e/millrace.js';
 import type { JobStatus } from '../../src/stream/engine.js';
+import { checkCounting } from './check-counting.js';
 import { describeCase, faults, type ChaosCase } from './cases.js';
 import { fileGround, type Ground, type Grounds } from './ground.js';
 
@@ -23,8 +24,6 @@ export interface ChaosResult {
 
 const rate = 2_500;
 const pollMs = 20;
-const keys = 7;
-const windowRecords = 1_000;
 
 /**
  * Runs the counting job as a process with faults, to its end, and checks that every record counts exactly once: in the
@@ -98,7 +97,7 @@ class ChaosRun {
     this.#hits += readdirSync(this.#sandbox.path('faults')).filter((name) => /\.\d+$/.test(name)).length;
     this.#restarts += Number(this.#command.events.at(-1)?.['restarts']);
     this.#nodeRestarts += Number(this.#command.events.at(-1)?.['nodeRestarts']);
-    await this.#check();
+    await checkCounting(this.#chaos, this.#sandbox.path('out'), this.#ground);
     const weights = createHash('sha256')
       .update(readFileSync(this.#path('model/weights.bin')))
       .digest('hex');
@@ -171,42 +170,4 @@ class ChaosRun {
     const shown = [JSON.parse(stdout) as unknown].flat() as readonly JobStatus[];
     return shown.flatMap(({ operators }) => operators.filter((operator) => operator.role === role).flatMap(({ pids = [] }) => pids));
   }
-
-  async #check(): Promise<void> {
-    const { records, model } = this.#chaos;
-    const { final } = JSON.parse(readFileSync(this.#path('model/model.json'), 'utf8')) as { final: boolean };
-    assert.equal(final, true, 'the final model');
-    if (model === 'counter')
-      assert.equal(new Float32Array(Uint8Array.from(readFileSync(this.#path('model/weights.bin'))).buffer)[0], records, 'records in the variable');
-    const predicted = (await this.#ground.rowsOf('predictions')).map(({ n }) => Number(n));
-    assert.equal(predicted.length, records, 'records in the sink');
-    assert.equal(new Set(predicted).size, records, 'different records in the sink');
-    await this.#checkCounts(records);
-  }
-
-  async #checkCounts(records: number): Promise<void> {
-    const seen = Array.from({ length: keys }, (): number[] => []);
-    for (const row of await this.#ground.rowsOf('counts')) seen[Number(row['key'])]?.push(Number(row['seen']));
-    seen.forEach((counts, key) => {
-      const expected = Array.from({ length: Math.ceil((records - key) / keys) }, (_, i) => i + 1);
-      assert.deepEqual(
-        counts.sort((a, b) => a - b),
-        expected,
-        `counts of key ${key}`,
-      );
-    });
-    const windows = (await this.#ground.rowsOf('windows')).map(
-      (row) => `${Number(row['key'])} ${Date.parse(String(row['windowStart'] ?? row['start']))} ${Number(row['records'])}`,
-    );
-    assert.deepEqual(windows.sort(), expectedWindows(records).sort(), 'windows');
-  }
-}
-
-function expectedWindows(records: number): string[] {
-  const counts = new Map<string, number>();
-  for (let n = 0; n < records; n++) {
-    const id = `${n % keys} ${1e12 + n - (n % windowRecords)}`;
-    counts.set(id, (counts.get(id) ?? 0) + 1);
-  }
-  return [...counts].map(([id, count]) => `${id} ${count}`);
 }

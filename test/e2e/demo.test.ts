@@ -4,36 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { parquetWriteFile } from 'hyparquet-writer';
+import { writeFlights, type Flight } from './first-flights.js';
 import { readLines, root, Sandbox } from './millrace.js';
 
-interface Flight {
-  readonly date: Date;
-  readonly delay: bigint;
-  readonly distance: bigint;
-  readonly origin: string;
-  readonly destination: string;
-}
-
 const flightCount = 120_000;
-const data = join(root, 'node_modules/vega-datasets/data/flights-3m.parquet');
-
-/** The first flights of the real file: a week of them fits a test. */
-async function writeFlights(path: string): Promise<readonly Flight[]> {
-  const file = await asyncBufferFromFile(data);
-  const flights = (await parquetReadObjects({ file, compressors, rowEnd: flightCount })) as unknown as Flight[];
-  parquetWriteFile({
-    filename: path,
-    columnData: [
-      { name: 'date', data: flights.map((f) => f.date), type: 'TIMESTAMP' },
-      { name: 'delay', data: flights.map((f) => f.delay), type: 'INT64' },
-      { name: 'distance', data: flights.map((f) => f.distance), type: 'INT64' },
-      { name: 'origin', data: flights.map((f) => f.origin), type: 'STRING' },
-      { name: 'destination', data: flights.map((f) => f.destination), type: 'STRING' },
-    ],
-  });
-  return flights;
-}
 
 const keyOf = (f: { readonly date: Date; readonly origin: string; readonly destination: string }): string =>
   `${f.date.toISOString()} ${f.origin} ${f.destination}`;
@@ -47,7 +21,7 @@ afterEach(() => sandbox.close());
 test('the demo predicts each flight once and learns, also while its workers are scaled', async () => {
   const input = sandbox.path('flights.parquet');
   const output = sandbox.path('out');
-  const flights = await writeFlights(input);
+  const flights = await writeFlights(input, flightCount);
   const job = sandbox.start('run', 'examples/flight-delays/job.ts', '--set', `input=${input}`, '--set', `output=${output}`, '--json');
   const predicted = (): number => {
     const last = job.events.findLast((event) => event.event === 'progress') as { operators?: { name: string; recordsIn: number }[] } | undefined;

@@ -2,11 +2,13 @@ import type { JobEdge, JobGraph, JobVertex } from '../../stream/job-graph.js';
 import type { Isolation } from '../../stream/graph.js';
 import type { ResolvedRestartStrategy } from '../../stream/restart-options.js';
 import { describeGraph, type GraphDescription } from '../../stream/planner/index.js';
+import { clusterEdges } from './cluster-edges.js';
 import { flinkConfiguration } from './configuration.js';
 
 /**
  * A job as the bridge in Flink reads it: `millrace/plan.json` in the jar that is submitted. Millrace has planned the graph;
- * Flink gets one operator for each chain and one partitioned edge for each exchange between chains.
+ * Flink gets one operator for each chain and one partitioned edge for each exchange between chains. Edges beyond those of the
+ * job's graph hold a cluster together (see {@link clusterEdges}).
  */
 export interface FlinkPlan {
   readonly version: 1;
@@ -136,7 +138,7 @@ export function planForFlink(graph: JobGraph, settings: FlinkPlanSettings): Flin
       ...(reports === undefined ? {} : { reports }),
     },
     vertices: graph.vertices.map(planVertex),
-    edges: graph.edges.map(planEdge),
+    edges: [...graph.edges.map(planEdge), ...clusterEdges(graph)],
   };
 }
 

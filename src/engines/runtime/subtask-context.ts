@@ -31,6 +31,7 @@ export function subtaskContext(driver: OperatorDriver, parts: ContextParts): Sub
     index: task.index,
     parallelism,
     parallelismOf: parts.parallelismOf,
+    host: task.host ?? '127.0.0.1',
     attempt: task.attempt,
     isRestored: Object.hasOwn(task.restored, node.uid),
     hasEnded: (uid) => task.ended.includes(uid),

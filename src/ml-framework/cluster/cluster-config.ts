@@ -31,7 +31,7 @@ export interface ClusterOptions {
   readonly entryDeadline?: Duration;
   /** Waits that only the network can prolong. Default 30 s. */
   readonly rpcDeadline?: Duration;
-  /** Address that the cluster's servers listen on. Default 127.0.0.1. */
+  /** Address that the cluster's servers listen on. Default: 127.0.0.1; on Flink, the address of their TaskManager. */
   readonly host?: string;
   /**
    * Where nodes run: in threads of one process (default), or each in a process of its own, which survives a native crash of the
@@ -54,7 +54,8 @@ export interface ClusterConfig {
   readonly registrationDeadlineMs: number;
   readonly entryDeadlineMs: number;
   readonly rpcDeadlineMs: number;
-  readonly host: string;
+  /** undefined: where the engine says. */
+  readonly host: string | undefined;
   /** Of every role, and of 'am'. */
   readonly isolation: Readonly<Record<string, Isolation>>;
 }
@@ -75,7 +76,7 @@ export const clusterOptions = z.strictObject({
   registrationDeadline: durationMs.default(60_000),
   entryDeadline: durationMs.default(300_000),
   rpcDeadline: durationMs.default(30_000),
-  host: z.string().min(1).default('127.0.0.1'),
+  host: z.string().min(1).optional(),
   isolation: isolationOption.default('thread'),
 });
 

@@ -36,8 +36,9 @@ export class ClusterPlan {
   host(context: SubtaskContext, role: string): NodeHost {
     const roles = Object.fromEntries([...this.#uids].map(([name, uid]) => [name, context.parallelismOf(uid)]));
     const { clock, log, metrics, signal, rendezvous, lane, index, parallelism, attempt } = context;
+    const host = this.cluster.host ?? context.host;
     return {
-      cluster: this.cluster,
+      cluster: { ...this.cluster, host },
       role,
       index,
       count: parallelism,

@@ -4,7 +4,7 @@ import type { ClusterConfig } from '../cluster/cluster-config.js';
 
 /** Where a node runs: its place in the cluster, and what its host lends it. */
 export interface NodeHost {
-  readonly cluster: ClusterConfig;
+  readonly cluster: ClusterConfig & { readonly host: string };
   readonly role: string;
   readonly index: number;
   /** Nodes of the role as deployed now. */

@@ -7,6 +7,7 @@ import { amKey } from '../node/role-service.js';
 /** The way from a cluster's application manager to a scorer of the same job, outside the dataflow. */
 export function modelFeedFactory(cluster: ClusterConfig): ModelFeedFactory {
   return {
+    cluster: cluster.name,
     open: async (context) => {
       const address = await context.rendezvous.lookup(amKey(cluster.name), cluster.registrationDeadlineMs);
       const { AmClient } = await import('../cluster/am-client.js');

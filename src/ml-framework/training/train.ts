@@ -119,6 +119,7 @@ function addModelWriter(stream: DataStream<unknown>, model: string, versions: Mo
       schema: undefined,
       startsChain: true,
       boundedness: 'bounded',
+      cluster: versions.cluster,
       notes: [`to ${dir}`],
       create: () => new ModelWriter({ model, versions, dir }),
     },

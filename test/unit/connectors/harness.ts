@@ -59,6 +59,7 @@ export function makeContext(
     index,
     parallelism,
     parallelismOf: () => parallelism,
+    host: '127.0.0.1',
     attempt,
     keyGroups: { from: bound(index), to: bound(index + 1), total: keyGroupCount },
     isRestored: restored,

@@ -72,7 +72,7 @@ export class ConnectedSubtask {
     });
     const placement: SubtaskPlacement = {
       job: { ...task.job, keyGroups: graph.keyGroups },
-      ...{ index, attempt, ended: [], restored: restored.of({ name: vertex.name, uids }, request) },
+      ...{ index, attempt, host: request.host, ended: [], restored: restored.of({ name: vertex.name, uids }, request) },
     };
     const created = createSubtask({
       ...{ graph, vertex, parallelism, placement, doorbell: this.doorbell, post },
@@ -110,6 +110,11 @@ export class ConnectedSubtask {
       clearInterval(timer);
       this.#sendMetrics();
     }
+  }
+
+  /** True where an edge is one of the job's graph; Flink has more. */
+  reads(edge: number): boolean {
+    return this.#gate.reads(edge);
   }
 
   /** DATA, BARRIER and END_INPUT, in their order. */

@@ -110,8 +110,15 @@ export class FlinkSubtask implements LinkEvents {
       return;
     }
     switch (frame.kind) {
-      case linkKind.data:
       case linkKind.endInput:
+        // Of an edge that holds a cluster together: the cluster ends, or Flink drains the job.
+        if (subtask.reads(frame.edge)) {
+          subtask.take(frame);
+          return;
+        }
+        subtask.runner.handle({ type: 'drain' });
+        break;
+      case linkKind.data:
       case linkKind.barrier:
         subtask.take(frame);
         return;

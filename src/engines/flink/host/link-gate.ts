@@ -53,6 +53,10 @@ export class LinkGate implements Gate {
     return this.#merge.allEnded;
   }
 
+  reads(edge: number): boolean {
+    return this.#lanes.has(edge);
+  }
+
   /** A DATA, BARRIER or END_INPUT frame has come. */
   push(frame: LinkFrame): void {
     this.#queue.push(frame);

@@ -42,7 +42,20 @@ function hostOn(board: Board, role: string, epoch: number): TestHost {
   const gauges = new Map<string, number>();
   const stop = new AbortController();
   return {
-    ...{ cluster, role, epoch, failures, gauges, stop, index: 0, count: 1, roles: { worker: 1 }, hasEnded: () => false, clock: systemClock, log: silentLogger },
+    ...{
+      cluster: { ...cluster, host: '127.0.0.1' },
+      role,
+      epoch,
+      failures,
+      gauges,
+      stop,
+      index: 0,
+      count: 1,
+      roles: { worker: 1 },
+      hasEnded: () => false,
+      clock: systemClock,
+      log: silentLogger,
+    },
     metrics: { ...noMetrics, gauge: (name) => ({ set: (value) => void gauges.set(name, value) }) },
     signal: stop.signal,
     rendezvous: board,

@@ -139,6 +139,16 @@ test('a source that was drained ends as if it had no more', async () => {
   await it.close(true);
 });
 
+test('a source ends when the edge from the manager of its cluster does', async () => {
+  const endless: Pipeline = { ...counting, numbers: { ...counting.numbers, count: 10_000_000, pauseMs: 1 } };
+  // Edge 2 is not of the job's graph: Flink has it beside.
+  const it = await Opened.open(endless, folder, { vertex: 0, inputs: [{ edge: 2, channels: 1 }], outputs: [{ edge: 0, targets: 2 }] });
+  await it.peer.got(kinds.DATA);
+  it.peer.send({ kind: kinds.END_INPUT, edge: 2 });
+  await it.peer.got(kinds.FINISHED);
+  await it.close(true);
+});
+
 test('a source goes on between barriers, from where its state says', async () => {
   const slow: Pipeline = { ...counting, numbers: { ...counting.numbers, splits: 1, pauseMs: 1 } };
   const place = { vertex: 0, outputs: [{ edge: 0, targets: 2 }] };
