@@ -85,7 +85,7 @@ public final class MillraceJob {
 
   private OneInputTransformation<byte[], byte[]> one(Plan.Vertex vertex, Transformation<byte[]> input) {
     OneInputTransformation<byte[], byte[]> made =
-        new OneInputTransformation<>(input, vertex.name(), new BridgeOperatorFactory(plan, vertex.id()), FRAME, vertex.parallelism(), true);
+        new OneInputTransformation<>(input, vertex.name(), operator(vertex), FRAME, vertex.parallelism(), true);
     made.setStateKeySelector(new NoKey());
     made.setStateKeyType(Types.INT);
     return made;
@@ -93,9 +93,14 @@ public final class MillraceJob {
 
   private KeyedMultipleInputTransformation<byte[]> several(Plan.Vertex vertex, List<Transformation<byte[]>> inputs) {
     KeyedMultipleInputTransformation<byte[]> made =
-        new KeyedMultipleInputTransformation<>(vertex.name(), new BridgeOperatorFactory(plan, vertex.id()), FRAME, vertex.parallelism(), Types.INT);
+        new KeyedMultipleInputTransformation<>(vertex.name(), operator(vertex), FRAME, vertex.parallelism(), Types.INT);
     inputs.forEach(input -> made.addInput(input, new NoKey()));
     return made;
+  }
+
+  private BridgeOperatorFactory operator(Plan.Vertex vertex) {
+    // By plan or by the cluster's configuration. In a task, 1.20 and 2.x have it at different places.
+    return new BridgeOperatorFactory(plan, vertex.id(), environment.getCheckpointConfig().isCheckpointingEnabled());
   }
 
   /** Every vertex is keyed for Flink, for a range of key groups and raw keyed state; the keys are in Node, and this is never asked. */
