@@ -9,7 +9,9 @@ const unknown = flags.filter((flag) => flag !== '--json');
 
 if (!isBench || unknown.length > 0) {
   const names = readdirSync(new URL('.', import.meta.url))
-    .filter((entry) => entry.endsWith('.js') && !/^(run|harness)\.js$|^trace-|-(consumer|worker|job|model|loop|rate|rows|source|flights|peer)\.js$/.test(entry))
+    .filter(
+      (entry) => entry.endsWith('.js') && !/^(run|harness)\.js$|^trace-|-(consumer|worker|job|model|loop|rate|rows|source|flights|peers?)\.js$/.test(entry),
+    )
     .map((entry) => entry.slice(0, -3));
   console.error(
     unknown.length > 0 ? `unknown flag ${unknown.join(', ')}` : `usage: npm run bench -- <name> [--json], where <name> is one of: ${names.join(', ')}`,

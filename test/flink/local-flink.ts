@@ -24,6 +24,8 @@ export interface LocalFlinkOptions {
   readonly configuration?: Readonly<Record<string, string>>;
   /** More environment of the TaskManagers. */
   readonly env?: Readonly<Record<string, string>>;
+  /** More options of each JVM, after those of a small and short-lived one: `-XX:TieredStopAtLevel=4` for one that is measured. */
+  readonly jvm?: readonly string[];
   /** Port of REST and the web UI; default: a free one. */
   readonly port?: number;
 }
@@ -150,6 +152,7 @@ export class LocalFlink {
     const common = [
       `-Xmx${heap}`,
       ...flags,
+      ...(this.#options.jvm ?? []),
       `-Dlog.file=${log}`,
       `-Dlog4j.configurationFile=file:${join(this.#folder, 'log4j.properties')}`,
       '-cp',

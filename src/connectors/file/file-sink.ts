@@ -193,13 +193,21 @@ class FileSink implements Subtask {
   }
 
   async #begin(): Promise<{ readonly file: PartFile; readonly encoder: FileEncoder }> {
-    const { job, attempt, index } = this.#context;
-    const name = `part-${job.id.replace(/[^\w.-]/g, '_')}-${attempt}-${index}-${this.#partCount++}${this.#spec.extension}`;
-    const file = await PartFile.create(this.#directory ? join(this.#spec.path, name) : this.#spec.path);
+    const file = this.#directory ? await this.#beginPart() : await PartFile.create(this.#spec.path);
     const encoder = await this.#spec.encoder(this.#schema);
     file.append(encoder.start());
     this.#part = { file, encoder };
     return this.#part;
+  }
+
+  /** Attempts may be counted anew when a job goes on from a savepoint, and another subtask may still hold a part of that name. */
+  async #beginPart(): Promise<PartFile> {
+    const { job, attempt, index } = this.#context;
+    for (;;) {
+      const name = `part-${job.id.replace(/[^\w.-]/g, '_')}-${attempt}-${index}-${this.#partCount++}${this.#spec.extension}`;
+      const file = await PartFile.createNew(join(this.#spec.path, name));
+      if (file !== undefined) return file;
+    }
   }
 
   async #seal(): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdir, open, rename, stat, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fromSystemError, MillraceError } from '../../core/errors.js';
 import { pathExists, syncPath } from '../../core/files.js';
@@ -28,10 +28,30 @@ export class PartFile {
   }
 
   /** Begins a file, in place of an unfinished one of the same name. @throws DISK_FULL, IO_FAILED */
-  static async create(path: string): Promise<PartFile> {
+  static create(path: string): Promise<PartFile> {
+    return PartFile.#open(path, 'w');
+  }
+
+  /** Begins a file whose name is new. @returns undefined where it is taken, also by a finished file @throws DISK_FULL, IO_FAILED */
+  static async createNew(path: string): Promise<PartFile | undefined> {
+    let file: PartFile;
+    try {
+      file = await PartFile.#open(path, 'wx');
+    } catch (thrown) {
+      if (((thrown as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'EEXIST') return undefined;
+      throw thrown;
+    }
+    // An unfinished file that gets its name meanwhile has one of the two names at any time.
+    if (!(await pathExists(path))) return file;
+    await file.close();
+    await rm(path + unfinishedSuffix);
+    return undefined;
+  }
+
+  static async #open(path: string, flags: 'w' | 'wx'): Promise<PartFile> {
     try {
       await mkdir(dirname(path), { recursive: true });
-      const handle = await open(path + unfinishedSuffix, 'w');
+      const handle = await open(path + unfinishedSuffix, flags);
       await syncPath(dirname(path));
       return new PartFile(path, handle, 0);
     } catch (thrown) {

@@ -43,30 +43,37 @@ export const fileFormats = {
 } as const;
 
 /** Sinks without files. */
-const others: Readonly<Record<string, () => SinkConnector<unknown>>> = {
-  collect: () => collect('rows'),
+const others: Readonly<Record<string, (source: SourceName) => SinkConnector<unknown>>> = {
+  collect: (source) => collect(`${source} rows`),
   console: () => consoleSink({ format: (row) => String((row as Row).id) }),
   discard,
 };
 
+export type SourceName = keyof typeof sources;
+
 export interface CopyParams {
-  readonly source: keyof typeof sources;
+  readonly source: SourceName;
   readonly folder: string;
   readonly passes: number;
   readonly gate: GateOptions;
 }
 
-/** One source to every sink. */
+/** uid of an operator in the copy from a source: 'in', or a sink's. */
+export const uidOf = (source: SourceName, operator: string): string => `${source}-${operator}`;
+
+/** Sources, each to every sink, side by side. */
 export default defineJob({
   name: 'copy',
   params: { given: t.string() },
   build: ({ params, source }) => {
-    const { source: name, folder, passes, gate } = JSON.parse(params.given) as CopyParams;
-    const rows = source(gated(sources[name](folder), gate), { uid: 'in', passes, batchRows: 4 });
-    for (const [format, { sink }] of Object.entries(fileFormats)) {
-      rows.to(sink(`${folder}/out.${format}`), { uid: format });
-      rows.to(sink(`${folder}/${format}-parts/`, { partBytes: 2000 }), { uid: `${format}-parts`, name: 'parts' });
+    for (const { source: name, folder, passes, gate } of JSON.parse(params.given) as readonly CopyParams[]) {
+      const uid = (operator: string): string => uidOf(name, operator);
+      const rows = source(gated(sources[name](folder), gate), { uid: uid('in'), passes, batchRows: 4 });
+      for (const [format, { sink }] of Object.entries(fileFormats)) {
+        rows.to(sink(`${folder}/out.${format}`), { uid: uid(format) });
+        rows.to(sink(`${folder}/${format}-parts/`, { partBytes: 2000 }), { uid: uid(`${format}-parts`), name: `${name} parts` });
+      }
+      for (const [sink, make] of Object.entries(others)) rows.to(make(name), { uid: uid(sink) });
     }
-    for (const [uid, make] of Object.entries(others)) rows.to(make(), { uid });
   },
 });

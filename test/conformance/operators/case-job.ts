@@ -8,8 +8,10 @@ import { cases } from './cases.js';
 import { caseName, rowSchema, type Event, type Row } from './operator-case.js';
 import { ReplaySource, type ReplayOptions } from './replay-source.js';
 
-/** What the job is told, as JSON. */
-export interface CaseParams {
+/** What the job is told, as JSON: the cases that run in it, each as a pipeline of its own. */
+export type CaseParams = readonly PipelineParams[];
+
+export interface PipelineParams {
   readonly testCase: string;
   readonly path: 'columns' | 'rows';
   /** Event before which the sources stand still until they are restored. */
@@ -20,8 +22,8 @@ export interface CaseParams {
 
 type WireEvent = { readonly row: Omit<Row, 'at'> & { readonly at: number } } | { readonly watermark: number | null };
 
-export const resultSink = 'result';
-export const sideSink = (tag: string): string => `side-${tag}`;
+export const resultSink = (pipeline: number): string => `result-${pipeline}`;
+export const sideSink = (pipeline: number, tag: string): string => `side-${pipeline}-${tag}`;
 
 /** JSON has neither dates nor infinity. */
 export const toWire = (event: Event): WireEvent =>
@@ -30,30 +32,33 @@ export const toWire = (event: Event): WireEvent =>
 const fromWire = (event: WireEvent): Event =>
   'row' in event ? { row: { ...event.row, at: new Date(event.row.at) } } : { watermark: event.watermark ?? Infinity };
 
-/** One case of the suite, fed by replayed events, into collectors. */
+/** Cases of the suite side by side, each fed by replayed events, into collectors. */
 export default defineJob({
   name: 'operator-case',
   params: { given: t.string() },
   build: ({ params, env }) => {
-    const given = JSON.parse(params.given) as CaseParams;
-    const testCase = cases.find((candidate) => caseName(candidate) === given.testCase);
-    if (testCase === undefined) throw new Error(`no case ${given.testCase}`);
-    const schema = given.path === 'columns' ? rowSchema : undefined;
-    const options: ReplayOptions = { events: given.events.map(fromWire), schema, gateAt: given.gateAt ?? undefined };
-    const inputs = Array.from({ length: testCase.inputs ?? 1 }, (_, i) => replay(env, i, options));
-    const [first, second = first] = inputs;
-    const result = testCase.build(first as (typeof inputs)[number], second as (typeof inputs)[number]);
-    env.scope.builder.amend(result.node, { isolation: given.isolation });
-    result.to(collect(resultSink));
-    for (const tag of Object.keys(testCase.sides ?? {})) result.sideOutput(tag).to(collect(sideSink(tag)));
+    for (const [pipeline, given] of (JSON.parse(params.given) as CaseParams).entries()) build(env, pipeline, given);
   },
 });
 
-function replay(env: StreamEnvironment, index: number, options: ReplayOptions) {
+function build(env: StreamEnvironment, pipeline: number, given: PipelineParams): void {
+  const testCase = cases.find((candidate) => caseName(candidate) === given.testCase);
+  if (testCase === undefined) throw new Error(`no case ${given.testCase}`);
+  const schema = given.path === 'columns' ? rowSchema : undefined;
+  const options: ReplayOptions = { events: given.events.map(fromWire), schema, gateAt: given.gateAt ?? undefined };
+  const inputs = Array.from({ length: testCase.inputs ?? 1 }, (_, i) => replay(env, `${pipeline}-${i}`, options));
+  const [first, second = first] = inputs;
+  const result = testCase.build(first as (typeof inputs)[number], second as (typeof inputs)[number]);
+  env.scope.builder.amend(result.node, { isolation: given.isolation });
+  result.to(collect(resultSink(pipeline)));
+  for (const tag of Object.keys(testCase.sides ?? {})) result.sideOutput(tag).to(collect(sideSink(pipeline, tag)));
+}
+
+function replay(env: StreamEnvironment, id: string, options: ReplayOptions) {
   return env.add<Row>({
     kind: 'source',
-    name: `replay ${index}`,
-    uid: `replay-${index}`,
+    name: `replay ${id}`,
+    uid: `replay-${id}`,
     schema: options.schema,
     boundedness: 'bounded',
     create: () => new ReplaySource(options),

@@ -54,3 +54,8 @@ export function each(fn: (row: Row) => readonly unknown[]): OperatorCase['plain'
 export function shown(outputs: readonly Output[]): string[] {
   return outputs.map(({ row: made, time }) => `${time} ${JSON.stringify(made)}`).sort();
 }
+
+/** The outputs by plain code, as `shown`: of the result ('') and of the side outputs by tag. */
+export function plainOutputs({ plain, sides = {} }: OperatorCase, input: PlainInput): Record<string, string[]> {
+  return Object.fromEntries([['', shown(plain(input))], ...Object.entries(sides).map(([tag, side]) => [tag, shown(side(input))] as const)]);
+}

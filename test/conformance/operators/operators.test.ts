@@ -7,7 +7,7 @@ import { createEmbeddedEngine } from '../../../src/engines/embedded/index.js';
 import { engineRunner } from './engine-runner.js';
 import { events, longEvents } from './generated-events.js';
 import { harnessRunner } from './harness-runner.js';
-import { caseName, shown, type Event, type OperatorCase } from './operator-case.js';
+import { caseName, plainOutputs, type Event, type OperatorCase } from './operator-case.js';
 import type { OperatorRunner, RunOptions } from './operator-runner.js';
 
 /** Methods that add no operator of their own, and why they are not cases. */
@@ -26,10 +26,8 @@ const waived: Readonly<Record<string, string>> = {
 const dependsOnParallelism = new Set(['DataStream.broadcast']);
 
 async function equalsPlain(runner: OperatorRunner, testCase: OperatorCase, list: readonly Event[], options: RunOptions): Promise<void> {
-  const input = { events: list, parallelism: options.parallelism };
   const actual = await runner.run(testCase, list, options);
-  assert.deepEqual(actual[''], shown(testCase.plain(input)));
-  for (const [tag, plain] of Object.entries(testCase.sides ?? {})) assert.deepEqual(actual[tag], shown(plain(input)), `side output ${tag}`);
+  assert.deepEqual(actual, plainOutputs(testCase, { events: list, parallelism: options.parallelism }));
 }
 
 async function conforms(runner: OperatorRunner, testCase: OperatorCase, path: RunOptions['path']): Promise<void> {

@@ -147,6 +147,36 @@ test('a part file of partBytes is finished at the next complete cut', async () =
   });
 });
 
+test('a new part takes no name that is taken, by an unfinished part of another subtask or by a finished one', async () => {
+  await withFolder(async (folder) => {
+    const sink = jsonlSink(`${folder}/`);
+    const { subtask: first } = await openSink(sink, schema);
+    await write(first, 0, 4);
+    const chunks = await cutSink(first, 1);
+    await first.close?.(false);
+    // Attempts are counted anew, and the second subtask has the part of the first one.
+    const { subtask: other } = await openSink(sink, schema, { index: 1, parallelism: 2, restored: true }, chunks);
+    const { subtask: again } = await openSink(sink, schema, { index: 0, parallelism: 2, restored: true });
+    await write(again, 10, 12);
+    await write(other, 4, 6);
+    await endSink(other);
+    await endSink(again);
+    const { subtask: third } = await openSink(sink, schema);
+    await write(third, 20, 21);
+    await endSink(third);
+    assert.deepEqual(
+      readdirSync(folder)
+        .sort()
+        .map((name) => [name, readFileSync(join(folder, name), 'utf8')]),
+      [
+        ['part-test-1-0-0-0.jsonl', lines(0, 6)],
+        ['part-test-1-0-0-1.jsonl', lines(10, 12)],
+        ['part-test-1-0-0-2.jsonl', lines(20, 21)],
+      ],
+    );
+  });
+});
+
 test('a full disk is DISK_FULL with the path', async () => {
   await withFolder(async (folder) => {
     const path = join(folder, 'a.jsonl');

@@ -56,8 +56,8 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
   private static final int DRAIN_FRAMES = 16;
 
   private final Plan plan;
-  private final boolean checkpoints;
   private final Plan.Vertex vertex;
+  private final boolean takesCheckpoints;
   private final List<Plan.Edge> inputs;
   private final Map<Integer, OutputTag<byte[]>> outputs = new HashMap<>();
   private final MailboxExecutor mailbox;
@@ -84,11 +84,11 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
   /** The savepoint of a stop has been taken: what Node emits after it belongs to the job that is restored from it. */
   private boolean stopped;
 
-  BridgeOperator(StreamOperatorParameters<byte[]> parameters, Plan plan, int id, boolean checkpoints) {
+  BridgeOperator(StreamOperatorParameters<byte[]> parameters, Plan plan, int id, boolean takesCheckpoints) {
     super(parameters, Math.max(1, plan.inputs(id).size()));
     this.plan = plan;
-    this.checkpoints = checkpoints;
     vertex = plan.vertex(id);
+    this.takesCheckpoints = takesCheckpoints;
     inputs = plan.inputs(id);
     plan.outputs(id).forEach(edge -> outputs.put(edge.id(), MillraceJob.tag(edge.id())));
     mailbox = parameters.getMailboxExecutor();
@@ -179,7 +179,7 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
     if (!finished || streamTask.isCanceled() || streamTask.isFailing()) {
       return false;
     }
-    return !checkpoints || (finalBarrier >= 0 && committed >= finalBarrier);
+    return !takesCheckpoints || (finalBarrier >= 0 && committed >= finalBarrier);
   }
 
   private void closeNode(boolean drained) throws Exception {

@@ -12,12 +12,13 @@ public final class BridgeOperatorFactory extends AbstractStreamOperatorFactory<b
 
   private final Plan plan;
   private final int vertex;
-  private final boolean checkpoints;
+  private final boolean takesCheckpoints;
 
-  BridgeOperatorFactory(Plan plan, int vertex, boolean checkpoints) {
+  /** @param takesCheckpoints whether the job does by itself */
+  BridgeOperatorFactory(Plan plan, int vertex, boolean takesCheckpoints) {
     this.plan = plan;
     this.vertex = vertex;
-    this.checkpoints = checkpoints;
+    this.takesCheckpoints = takesCheckpoints;
     // Only a keep-alive source is chained before a bridge. Two bridges in one task would share its thread, and a wait of the
     // second inside an emission of the first could let the first one emit again, out of order.
     setChainingStrategy(plan.inputs(vertex).isEmpty() ? ChainingStrategy.ALWAYS : ChainingStrategy.HEAD);
@@ -26,7 +27,7 @@ public final class BridgeOperatorFactory extends AbstractStreamOperatorFactory<b
   @Override
   @SuppressWarnings("unchecked")
   public <T extends StreamOperator<byte[]>> T createStreamOperator(StreamOperatorParameters<byte[]> parameters) {
-    return (T) new BridgeOperator(parameters, plan, vertex, checkpoints);
+    return (T) new BridgeOperator(parameters, plan, vertex, takesCheckpoints);
   }
 
   @Override

@@ -28,14 +28,11 @@ public final class MillraceJob {
 
   private final StreamExecutionEnvironment environment;
   private final Plan plan;
-  /** As the plan and the cluster's own configuration have it; a task cannot ask in the same way on 1.20 and 2.x. */
-  private final boolean checkpoints;
   private final Map<Integer, Transformation<byte[]>> built = new HashMap<>();
 
   private MillraceJob(StreamExecutionEnvironment environment, Plan plan) {
     this.environment = environment;
     this.plan = plan;
-    checkpoints = environment.getCheckpointConfig().isCheckpointingEnabled();
   }
 
   /** Takes no arguments: all is in the plan. */
@@ -88,7 +85,7 @@ public final class MillraceJob {
 
   private OneInputTransformation<byte[], byte[]> one(Plan.Vertex vertex, Transformation<byte[]> input) {
     OneInputTransformation<byte[], byte[]> made =
-        new OneInputTransformation<>(input, vertex.name(), new BridgeOperatorFactory(plan, vertex.id(), checkpoints), FRAME, vertex.parallelism(), true);
+        new OneInputTransformation<>(input, vertex.name(), operator(vertex), FRAME, vertex.parallelism(), true);
     made.setStateKeySelector(new NoKey());
     made.setStateKeyType(Types.INT);
     return made;
@@ -96,9 +93,14 @@ public final class MillraceJob {
 
   private KeyedMultipleInputTransformation<byte[]> several(Plan.Vertex vertex, List<Transformation<byte[]>> inputs) {
     KeyedMultipleInputTransformation<byte[]> made =
-        new KeyedMultipleInputTransformation<>(vertex.name(), new BridgeOperatorFactory(plan, vertex.id(), checkpoints), FRAME, vertex.parallelism(), Types.INT);
+        new KeyedMultipleInputTransformation<>(vertex.name(), operator(vertex), FRAME, vertex.parallelism(), Types.INT);
     inputs.forEach(input -> made.addInput(input, new NoKey()));
     return made;
+  }
+
+  private BridgeOperatorFactory operator(Plan.Vertex vertex) {
+    // By plan or by the cluster's configuration. In a task, 1.20 and 2.x have it at different places.
+    return new BridgeOperatorFactory(plan, vertex.id(), environment.getCheckpointConfig().isCheckpointingEnabled());
   }
 
   /** Every vertex is keyed for Flink, for a range of key groups and raw keyed state; the keys are in Node, and this is never asked. */
