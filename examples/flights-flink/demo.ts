@@ -52,15 +52,17 @@ async function runJob(address: string): Promise<void> {
   if (code !== 0) throw new Error(`the job ended with exit code ${code}`);
 }
 
-/** Looks at the processes below the cluster's: JVMs, and the Node hosts that they have started. */
+/** Looks at the processes below the cluster's: a shell for each JVM, and the Node hosts that the TaskManagers have started. */
 async function measure(cluster: number): Promise<void> {
   const { stdout } = await promisify(execFile)('ps', ['-axo', 'pid=,ppid=,rss=,args=']);
   const processes = stdout.split('\n').map((line) => {
     const [pid, parent, kilobytes, ...command] = line.trim().split(/\s+/);
     return { pid: Number(pid), parent: Number(parent), megabytes: Number(kilobytes) / 1024, command: command.join(' ') };
   });
-  const taskManagers = processes.filter(({ parent, command }) => parent === cluster && command.includes('TaskManagerRunner'));
-  const hosts = processes.filter(({ parent }) => taskManagers.some(({ pid }) => pid === parent));
+  type Process = (typeof processes)[number];
+  const below = (parents: readonly Pick<Process, 'pid'>[]): readonly Process[] => processes.filter(({ parent }) => parents.some(({ pid }) => pid === parent));
+  const taskManagers = below(below([{ pid: cluster }])).filter(({ command }) => command.includes('TaskManagerRunner'));
+  const hosts = below(taskManagers);
   peaks.taskManager = Math.max(peaks.taskManager, ...taskManagers.map(({ megabytes }) => megabytes));
   peaks.host = Math.max(peaks.host, ...hosts.map(({ megabytes }) => megabytes));
 }
