@@ -26,7 +26,7 @@ describe('defineCluster', () => {
       registrationDeadlineMs: 60_000,
       entryDeadlineMs: 300_000,
       rpcDeadlineMs: 30_000,
-      host: '127.0.0.1',
+      host: undefined,
       isolation: { am: 'thread', worker: 'thread' },
     });
     assert.ok(Object.isFrozen(cluster));
