@@ -279,6 +279,7 @@ class VectorBuilder extends ColumnBuilder {
 class VariableBuilder extends ColumnBuilder {
   declare private cells: Uint8Array | Float64Array;
   declare private offsets: Int32Array;
+  declare private lastUsed: number | undefined;
 
   put(value: unknown): void {
     const fits = this.field.dtype === 'bytes' ? value instanceof Uint8Array : isNumbers(value);
@@ -299,12 +300,15 @@ class VariableBuilder extends ColumnBuilder {
   }
 
   protected reset(): void {
-    this.cells = new (arrayTypeOf(this.field.dtype))(this.capacity) as Uint8Array | Float64Array;
+    this.cells = new (arrayTypeOf(this.field.dtype))(Math.max(this.capacity, this.lastUsed ?? 0)) as Uint8Array | Float64Array;
     this.offsets = new Int32Array(this.capacity + 1);
   }
 
   protected finished(): Partial<ColumnData> {
-    return { offsets: this.offsets.subarray(0, this.length + 1), values: this.cells.subarray(0, this.offsets[this.length]) };
+    const used = this.offsets[this.length] as number;
+    // Batches resemble the ones before.
+    this.lastUsed = used;
+    return { offsets: this.offsets.subarray(0, this.length + 1), values: this.cells.subarray(0, used) };
   }
 }
 

@@ -128,12 +128,41 @@ class StringColumn extends DataColumn<string | null> {
   }
 }
 
+/** Most that rows read one after the other are copied at once: a value that is kept keeps so much with it. */
+const windowBytes = 8 * 1024;
+
+/** Values are copies. Those of rows that are read in order share a buffer, each with a part of its own: a buffer for each costs most. */
 class BytesColumn extends DataColumn<Uint8Array | null> {
   readonly #offsets = this.data.offsets as Int32Array;
   readonly #bytes = this.data.values as Uint8Array;
+  /** The row that follows the one read last. */
+  #next = -1;
+  #window: ArrayBufferLike = new ArrayBuffer(0);
+  /** Of the column's bytes. */
+  #from = 0;
+  #to = 0;
 
   get(index: number): Uint8Array | null {
-    return this.isNull(index) ? null : new Uint8Array(this.#bytes.subarray(this.#offsets[index], this.#offsets[index + 1]));
+    if (this.isNull(index)) {
+      if (index === this.#next) this.#next++;
+      return null;
+    }
+    const from = this.#offsets[index] as number;
+    const to = this.#offsets[index + 1] as number;
+    const isNext = index === this.#next;
+    this.#next = index + 1;
+    if (!isNext) this.#to = to;
+    if (!isNext || to - from > windowBytes) return new Uint8Array(this.#bytes.subarray(from, to));
+    if (to > this.#to || this.#window.byteLength === 0) this.#copy(from, to);
+    return new Uint8Array(this.#window, from - this.#from, to - from);
+  }
+
+  #copy(from: number, to: number): void {
+    // Shared memory is copied byte by byte where source and target differ modulo 8.
+    this.#from = from - ((this.#bytes.byteOffset + from) % 8);
+    if (this.#from < 0) this.#from = from;
+    this.#to = Math.max(to, Math.min(from + windowBytes, this.#offsets[this.length] as number));
+    this.#window = new Uint8Array(this.#bytes.subarray(this.#from, this.#to)).buffer;
   }
 }
 
