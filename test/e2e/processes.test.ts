@@ -94,10 +94,11 @@ test('a job in processes that is killed at once and restored counts each record 
 });
 
 test('in bsp, weights are the same bit by bit in threads without a kill and in processes with kills', async () => {
-  const shape = { mode: 'bsp', workers: 2, servers: 2, model: 'network', records: 2_500 } as const;
+  const shape = { mode: 'bsp', workers: 2, servers: 2, model: 'network', records: 5_000, from: 'start' } as const;
   const calm = { ...drawCase(1_006, { fault: 'worker throws', through: 'files' }), ...shape, hitsMs: [] };
   const expected = await runCase(calm);
-  const struck = await runCase({ ...calm, isolation: 'process', fault: 'worker process killed', hitsMs: [300, 300], checkpointEveryMs: 90 });
-  assert.ok(struck.hits > 0 && struck.nodeRestarts > 0);
+  const struck = await runCase({ ...calm, isolation: 'process', fault: 'worker process killed', hitsMs: [1_400, 1_500], checkpointEveryMs: 90 });
+  // A worker whose last push reached one server only takes the job back, any other is replaced alone.
+  assert.ok(struck.hits > 0 && struck.restarts + struck.nodeRestarts > 0, JSON.stringify(struck));
   assert.equal(struck.weights, expected.weights);
 });
