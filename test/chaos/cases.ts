@@ -74,16 +74,19 @@ export function drawCase(seed: number, wanted: Wanted = {}): ChaosCase {
   const shape = shapes[(Math.floor(seed / choice.length) * 5 + (seed % choice.length) * 7) % shapes.length]!;
   const model = shape.mode === 'bsp' && random.chance(0.5) ? 'network' : 'counter';
   const { at, how } = faults[fault];
+  const isolation = fault.includes(' process ') ? 'process' : 'thread';
+  // Processes take seconds to start, in which the source runs ahead as far as channels hold.
+  const more = isolation === 'process' ? 3 : 1;
   return {
     seed,
     fault,
     through,
     ...shape,
-    isolation: fault.includes(' process ') ? 'process' : 'thread',
+    isolation,
     model,
     // Weights are those of another run only from one order of records, and of as many of them.
     partitions: model === 'network' ? 1 : random.int(1, 3),
-    records: model === 'network' ? 5_000 : random.int(4_000, 8_000),
+    records: more * (model === 'network' ? 5_000 : random.int(4_000, 8_000)),
     // A cluster that was never seen is waited for less long than an outage lasts (startTimeoutMs).
     from: at !== 'broker' && random.chance(0.3) ? 'start' : 'checkpoint',
     hitsMs: at === 'broker' ? [random.int(0, 1_200)] : Array.from({ length: random.int(1, 3) }, () => random.int(0, 1_800)),
