@@ -52,7 +52,7 @@ describe('chaos', () => {
   }
 
   test('in bsp, weights learned from one partition are the same bit by bit with kills and without', { skip: noKafka ?? false }, async () => {
-    const shape = { mode: 'bsp', workers: 2, servers: 2, model: 'network', partitions: 1, records: 2_500, from: 'checkpoint' } as const;
+    const shape = { mode: 'bsp', workers: 2, servers: 2, model: 'network', partitions: 1, records: 6_000, from: 'checkpoint' } as const;
     const calm: ChaosCase = { ...drawCase(seed, { fault: 'worker throws', through: 'kafka' }), ...shape, hitsMs: [] };
     const expected = await runCase(calm, grounds);
     const struck = await runCase({ ...calm, fault: 'worker thread dies', hitsMs: [100, 400], checkpointEveryMs: 90 }, grounds);
