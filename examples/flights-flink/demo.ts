@@ -8,6 +8,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parseArgs, promisify } from 'node:util';
 import { asyncBufferFromFile, parquetMetadataAsync } from 'hyparquet';
+import { runDemo } from '../run-demo.js';
 
 const { values } = parseArgs({
   options: {
@@ -92,17 +93,4 @@ async function demo(): Promise<void> {
   if (existsSync(`${values.embedded}/summary.json`)) await show('on one machine', values.embedded);
 }
 
-/** Ends whatever still runs; the cluster removes its data. */
-async function endAll(): Promise<void> {
-  const running = started.filter((child) => child.exitCode === null && child.signalCode === null);
-  const ended = running.map((child) => once(child, 'exit'));
-  for (const child of running) child.kill('SIGTERM');
-  await Promise.all(ended);
-}
-
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void endAll().then(() => process.exit(130)));
-try {
-  await demo();
-} finally {
-  await endAll();
-}
+await runDemo(demo, started);

@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
+import { runDemo } from '../run-demo.js';
 import { topics } from './topics.js';
 
 const { values } = parseArgs({ options: { flights: { type: 'string', default: '300000' }, 'per-second': { type: 'string', default: '10000' } } });
@@ -133,17 +134,4 @@ async function demo(): Promise<void> {
   if (counts.size !== flights || twice > 0) throw new Error('not exactly once');
 }
 
-/** Ends whatever still runs; the broker removes its data. */
-async function endAll(): Promise<void> {
-  const running = started.filter((child) => child.exitCode === null && child.signalCode === null);
-  const ended = running.map((child) => once(child, 'exit'));
-  for (const child of running) child.kill('SIGTERM');
-  await Promise.all(ended);
-}
-
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void endAll().then(() => process.exit(130)));
-try {
-  await demo();
-} finally {
-  await endAll();
-}
+await runDemo(demo, started);

@@ -1,9 +1,8 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { DoorbellMemory } from '../../memory/doorbell.js';
 import type { RingMemory } from '../../memory/ring-memory.js';
-import type { GraphDescription } from '../../stream/planner/index.js';
+import type { PlannedJob } from '../runtime/plan-again.js';
 import type { SubtaskPlacement } from '../runtime/protocol.js';
-import type { JobBundle } from '../../stream/engine.js';
 import type { ResolvedEmbeddedEngineOptions } from './options.js';
 
 /** What a thread needs to run one subtask. Structured-clonable; `port` is transferred. */
@@ -32,17 +31,8 @@ export interface Succession {
 }
 
 /** The same for all subtasks of a job. */
-export interface JobTask {
+export interface JobTask extends PlannedJob {
   readonly id: string;
-  readonly name: string;
-  readonly bundle: JobBundle;
-  readonly params: Readonly<Record<string, unknown>>;
-  readonly parallelism: number;
-  readonly keyGroups: number;
-  readonly overrides: Readonly<Record<string, number>>;
-  readonly fingerprint: string;
-  /** To name the operator where fingerprints differ. */
-  readonly description: GraphDescription;
   readonly options: ResolvedEmbeddedEngineOptions;
 }
 
