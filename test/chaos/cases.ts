@@ -42,10 +42,10 @@ export interface ChaosCase {
   /** Of the topic that is read. */
   readonly partitions: number;
   readonly records: number;
-  /** 'checkpoint': the first one. */
+  /** 'checkpoint': not before the first one. */
   readonly from: 'start' | 'checkpoint';
-  /** When it strikes: ms after that, and after each hit. */
-  readonly hitsMs: readonly number[];
+  /** When it strikes: as shares of the records that have been read, ascending. */
+  readonly hitsAt: readonly number[];
   /** How long a broker is out of reach. */
   readonly outageMs: number;
   readonly checkpointEveryMs: number;
@@ -89,18 +89,23 @@ export function drawCase(seed: number, wanted: Wanted = {}): ChaosCase {
     records: more * (model === 'network' ? 5_000 : random.int(4_000, 8_000)),
     // A cluster that was never seen is waited for less long than an outage lasts (startTimeoutMs).
     from: at !== 'broker' && random.chance(0.3) ? 'start' : 'checkpoint',
-    hitsMs: at === 'broker' ? [random.int(0, 1_200)] : Array.from({ length: random.int(1, 3) }, () => random.int(0, 1_800)),
+    hitsAt: drawHits(random, at === 'broker' ? 1 : 3),
     outageMs: at !== 'broker' ? 0 : how === 'kill' ? random.int(0, 3_000) : 30_000,
     checkpointEveryMs: random.int(50, 400),
   };
 }
 
+/** Up to `most` moments, as shares in percent of the records. */
+export function drawHits(random: Random, most: number): readonly number[] {
+  return Array.from({ length: random.int(1, most) }, () => random.int(0, 85) / 100).sort((a, b) => a - b);
+}
+
 export function describeCase(chaos: ChaosCase): string {
-  const { seed, fault, through, mode, isolation, workers, servers, model, partitions, records, from, hitsMs, outageMs, checkpointEveryMs } = chaos;
+  const { seed, fault, through, mode, isolation, workers, servers, model, partitions, records, from, hitsAt, outageMs, checkpointEveryMs } = chaos;
   const medium = through === 'kafka' ? `Kafka (${partitions} partitions)` : 'files';
   const outage = outageMs === 0 ? '' : ` for ${outageMs} ms`;
   return (
-    `seed ${seed}: ${fault}${outage} x ${hitsMs.length} (${hitsMs.join(', ')} ms from the ${from === 'start' ? 'start' : 'first checkpoint'}), ${medium}, ${mode}, ${isolation === 'process' ? 'processes, ' : ''}` +
+    `seed ${seed}: ${fault}${outage} x ${hitsAt.length} (at ${hitsAt.join(', ')} of the records${from === 'start' ? '' : ', not before a checkpoint'}), ${medium}, ${mode}, ${isolation === 'process' ? 'processes, ' : ''}` +
     `${workers} workers, ${servers} servers, ${model}, ${records} records, checkpoints every ${checkpointEveryMs} ms`
   );
 }

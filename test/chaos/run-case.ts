@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DirectoryStorage, listCheckpoints } from '../../src/checkpoints/index.js';
@@ -10,6 +10,7 @@ import type { JobStatus } from '../../src/stream/engine.js';
 import { checkCounting } from './check-counting.js';
 import { describeCase, faults, type ChaosCase } from './cases.js';
 import { fileGround, type Ground, type Grounds } from './ground.js';
+import { markFile, marksOf, overFile } from './marks.js';
 
 export interface ChaosResult {
   readonly case: ChaosCase;
@@ -24,6 +25,8 @@ export interface ChaosResult {
 
 const rate = 2_500;
 const pollMs = 20;
+/** Until the job has come so far, or takes notice: several restarts, with TensorFlow and Kafka on a busy machine, lie between. */
+const deadlineMs = 120_000;
 
 /**
  * Runs the counting job as a process with faults, to its end, and checks that every record counts exactly once: in the
@@ -86,17 +89,19 @@ class ChaosRun {
     if (this.#chaos.fault === 'disk full') this.#isMounted = mount(this.#sandbox.path('checkpoints'), this.#ground.diskBytes);
     this.#start();
     await this.#command.until(() => this.#hasEnded || this.#command.events.some(({ event }) => event === 'started'), 'start');
-    if (this.#chaos.from === 'checkpoint') while (!this.#hasEnded && !(await this.#isStored())) await delay(pollMs);
-    for (const hitMs of this.#chaos.hitsMs) {
-      await delay(hitMs);
-      if (this.#hasEnded || !(await this.#strike())) break;
+    if (this.#chaos.from === 'checkpoint') await this.#until(() => this.#isStored(), 'its first checkpoint');
+    for (const mark of this.#marks.slice(0, -1)) {
+      await this.#until(() => existsSync(this.#fault(markFile(mark))), `record ${mark}`);
+      if (!this.#hasEnded) await this.#strike();
     }
+    writeFileSync(this.#fault(overFile), '');
     const { code, orphans } = await this.#end();
     assert.equal(code, 0, 'exit code');
     assert.deepEqual(orphans, [], 'processes left behind');
     this.#hits += readdirSync(this.#sandbox.path('faults')).filter((name) => /\.\d+$/.test(name)).length;
     this.#restarts += Number(this.#command.events.at(-1)?.['restarts']);
     this.#nodeRestarts += Number(this.#command.events.at(-1)?.['nodeRestarts']);
+    assert.equal(this.#hits, this.#chaos.hitsAt.length, 'hits');
     await checkCounting(this.#chaos, this.#sandbox.path('out'), this.#ground);
     const weights = createHash('sha256')
       .update(readFileSync(this.#path('model/weights.bin')))
@@ -123,6 +128,20 @@ class ChaosRun {
     return this.#command.events.at(-1)?.['event'] === 'summary';
   }
 
+  get #marks(): readonly number[] {
+    return marksOf(this.#chaos.records, this.#chaos.hitsAt);
+  }
+
+  #fault(name: string): string {
+    return this.#sandbox.path(`faults/${name}`);
+  }
+
+  /** Until the job has come so far, or has ended. */
+  async #until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+    for (const end = Date.now() + deadlineMs; !this.#hasEnded && !(await condition()); await delay(pollMs))
+      if (Date.now() > end) throw new Error(`the job has not come to ${what} within ${deadlineMs} ms`);
+  }
+
   #path(name: string): string {
     return join(this.#sandbox.path('out'), name);
   }
@@ -130,7 +149,7 @@ class ChaosRun {
   #start(restore = false): void {
     const { mode, isolation, workers, servers, model, records, checkpointEveryMs } = this.#chaos;
     const [output, folder] = [this.#sandbox.path('out'), this.#sandbox.path('faults')];
-    const params = { output, faults: folder, records, rate, workers, servers, mode, isolation, model, ...this.#ground.params };
+    const params = { output, faults: folder, records, rate, workers, servers, mode, isolation, model, marks: this.#marks.join(','), ...this.#ground.params };
     const set = Object.entries(params).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
     const checkpoints = ['--checkpoint-every', `${checkpointEveryMs} ms`, '--checkpoint-dir', this.#sandbox.path('checkpoints')];
     const job = join(root, 'test/chaos/jobs/counting.ts');
@@ -142,13 +161,12 @@ class ChaosRun {
     return (await listCheckpoints(new DirectoryStorage(join(this.#sandbox.path('checkpoints'), 'counting')))).length > 0;
   }
 
-  /** @returns false where the job had ended before it could be struck */
-  async #strike(): Promise<boolean> {
+  async #strike(): Promise<void> {
     const { at, how } = faults[this.#chaos.fault];
     if (at === 'process') {
       this.#command.kill('SIGKILL');
       const { signal, orphans }: Ended = await this.#command.ended;
-      if (signal !== 'SIGKILL') return false;
+      assert.equal(signal, 'SIGKILL', 'what ended the job');
       assert.deepEqual(orphans, [], 'processes left behind by a kill');
       this.#hits++;
       this.#restarts++;
@@ -158,23 +176,30 @@ class ChaosRun {
       await this.#ground.outage?.(how, this.#chaos.outageMs);
       this.#hits++;
     } else if (how === 'kill') {
-      const pids = await this.#processesOf(at);
-      const pid = pids[(this.#hits * 7 + this.#chaos.seed) % Math.max(pids.length, 1)];
-      if (pid === undefined) return !this.#hasEnded;
-      try {
-        process.kill(pid, 'SIGKILL');
-        this.#hits++;
-      } catch {
-        // It has ended meanwhile.
-      }
+      await this.#until(() => this.#killOne(at), `a process of ${at}`);
+      this.#hits++;
     } else if (at === 'disk') {
       const filler = this.#sandbox.path('checkpoints/filler');
       spawnSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=4k']);
       await delay(3 * this.#chaos.checkpointEveryMs);
       rmSync(filler, { force: true });
       this.#hits++;
-    } else writeFileSync(join(this.#sandbox.path('faults'), at), how);
-    return true;
+    } else {
+      writeFileSync(this.#fault(at), how);
+      await this.#until(() => !existsSync(this.#fault(at)), `the fault of ${at}`);
+    }
+  }
+
+  /** @returns false where there is none now: the job starts again, or it has ended meanwhile */
+  async #killOne(role: string): Promise<boolean> {
+    const pids = await this.#processesOf(role);
+    const pid = pids[(this.#hits * 7 + this.#chaos.seed) % Math.max(pids.length, 1)];
+    if (pid === undefined) return false;
+    try {
+      return process.kill(pid, 'SIGKILL');
+    } catch {
+      return false;
+    }
   }
 
   /** Of the nodes of a role, as `millrace status` shows them. */

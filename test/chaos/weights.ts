@@ -23,7 +23,7 @@ export class WeightJudge {
     const key = [through, workers, servers, records].join(' ');
     let expected = this.#calm.get(key);
     if (expected === undefined) {
-      ({ weights: expected } = await runCase({ ...chaos, hitsMs: [] }, this.#grounds));
+      ({ weights: expected } = await runCase({ ...chaos, hitsAt: [] }, this.#grounds));
       this.#calm.set(key, expected);
     }
     assert.equal(result.weights, expected, `${describeCase(chaos)}\nthe weights are not those of a run without faults`);

@@ -1,5 +1,6 @@
 import { adam, bool, concat, count, defineJob, defineModel, dense, fromLoss, int32, numeric, param, sgd, t, tumbling } from 'millrace';
 import { batchRows, fileEnds, kafkaEnds } from './ends.js';
+import { heldAt, leaveMarks } from './marks.js';
 import { sabotage } from './sabotage.js';
 
 /** The model that counts: its only variable grows by 1 with each record, because the gradient of each is -1 and they are summed. */
@@ -40,16 +41,22 @@ export default defineJob({
     broker: param(t.string(), { default: '' }),
     topics: param(t.string(), { default: '' }),
     partitions: param(t.int32(), { default: 1 }),
+    marks: param(t.string(), { default: '' }),
   },
   restart: { strategy: 'fixedDelay', attempts: 100, delay: 0 },
   build({ source, env, params }) {
     const { output, workers, servers } = params;
     sabotage(env, params.faults);
     const ends = params.broker === '' ? fileEnds(output, params.records, params.rate) : kafkaEnds(params.broker, params.topics, params.partitions, params.rate);
-    const numbers = source(ends.numbers, { name: 'numbers', time: 'at', batchRows, parallelism: ends.parallelism }).with({
+    const marks = params.marks === '' ? [] : params.marks.split(',').map(Number);
+    const pass = leaveMarks(params.faults, marks);
+    const numbers = source(heldAt(ends.numbers, params.faults, marks), { name: 'numbers', time: 'at', batchRows, parallelism: ends.parallelism }).with({
       key: int32((r) => r.n % 7),
       y: bool((r) => r.x * r.z > 0),
-      seen: int32(() => 1),
+      seen: int32((r) => {
+        pass(r.n);
+        return 1;
+      }),
     });
     const options = {
       workers,

@@ -29,8 +29,8 @@ export function sabotage(env: StreamEnvironment, folder: string): void {
 /** What goes wrong on the thread of an operator when a file of its name appears: 'throw', 'exit', 'slow'. */
 function arm(folder: string, label: string): void {
   const path = `${folder}/${label}`;
-  const mine = `${path}.${process.pid}.${threadId}`;
   setInterval(() => {
+    const mine = `${path}.${process.pid}.${threadId}.${Date.now()}`;
     try {
       // Of several nodes of a role, the one that takes the file away is the one that fails.
       renameSync(path, mine);
