@@ -1,4 +1,5 @@
 import { Random } from '../../../src/testing/simulation/random.js';
+import { drawHits } from '../cases.js';
 
 /** What is killed, from outside. */
 export const flinkFaults = ['Node host killed', 'TaskManager killed', 'JobManager killed'] as const;
@@ -12,8 +13,9 @@ export interface FlinkCase {
   readonly workers: number;
   readonly servers: number;
   readonly records: number;
-  /** When it strikes: ms after the first checkpoint (or after the job runs), and after the job runs again. */
-  readonly hitsMs: readonly number[];
+  /** When it strikes: as shares of the records that have been read, ascending; the job runs again between two of them. */
+  readonly hitsAt: readonly number[];
+  /** 'checkpoint': not before the first one. */
   readonly from: 'running' | 'checkpoint';
   readonly checkpointEveryMs: number;
 }
@@ -35,16 +37,15 @@ export function drawFlinkCase(seed: number, wanted?: FlinkFault): FlinkCase {
     fault,
     ...shape,
     records: random.int(8_000, 14_000),
-    hitsMs: Array.from({ length: random.int(1, 2) }, () => random.int(0, 2_500)),
+    hitsAt: drawHits(random, 2),
     from: random.chance(0.3) ? 'running' : 'checkpoint',
     checkpointEveryMs: random.int(100, 600),
   };
 }
 
-export function describeFlinkCase({ seed, fault, mode, workers, servers, records, hitsMs, from, checkpointEveryMs }: FlinkCase): string {
-  const start = from === 'running' ? 'the job runs' : 'its first checkpoint';
+export function describeFlinkCase({ seed, fault, mode, workers, servers, records, hitsAt, from, checkpointEveryMs }: FlinkCase): string {
   return (
-    `seed ${seed}: ${fault} x ${hitsMs.length} (${hitsMs.join(', ')} ms after ${start}), ${mode}, ${workers} workers, ${servers} servers, ` +
+    `seed ${seed}: ${fault} x ${hitsAt.length} (at ${hitsAt.join(', ')} of the records${from === 'running' ? '' : ', not before a checkpoint'}), ${mode}, ${workers} workers, ${servers} servers, ` +
     `${records} records, checkpoints every ${checkpointEveryMs} ms`
   );
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { root, Sandbox, type Command } from '../../e2e/millrace.js';
@@ -7,6 +7,7 @@ import type { LocalFlink } from '../../flink/local-flink.js';
 import { nodeHosts } from '../../flink/node-hosts.js';
 import { checkCounting } from '../check-counting.js';
 import { fileGround } from '../ground.js';
+import { markFile, marksOf, overFile } from '../marks.js';
 import { describeFlinkCase, type FlinkCase } from './cases.js';
 
 export interface FlinkResult {
@@ -67,8 +68,8 @@ class FlinkRun {
     const startedMs = performance.now();
     this.#command = this.#start();
     await this.#until(() => (this.#chaos.from === 'running' ? this.#runs() : this.#hasCheckpoint()), 'running');
-    for (const hitMs of this.#chaos.hitsMs) {
-      await delay(hitMs);
+    for (const mark of this.#marks.slice(0, -1)) {
+      await this.#until(() => Promise.resolve(existsSync(this.#fault(markFile(mark)))), `at record ${mark}`);
       if (this.#hasEnded) break;
       const struckMs = performance.now();
       await this.#strike();
@@ -76,8 +77,10 @@ class FlinkRun {
       await this.#until(() => this.#runs(), 'running again');
       if (!this.#hasEnded) this.#recoveriesMs.push(performance.now() - struckMs);
     }
+    writeFileSync(this.#fault(overFile), '');
     const { code } = await this.#command.ended;
     assert.equal(code, 0, 'exit code');
+    assert.equal(this.#hits, this.#chaos.hitsAt.length, 'hits');
     const folder = this.#sandbox.path('out');
     await checkCounting({ records: this.#chaos.records, model: 'counter' }, folder, fileGround(folder));
     await this.#untilNoHosts();
@@ -96,11 +99,20 @@ class FlinkRun {
       mode,
       isolation: 'thread',
       model: 'counter',
+      marks: this.#marks.join(','),
     };
     return this.#sandbox.start(
       ...['run', join(root, 'test/chaos/jobs/counting.ts'), ...Object.entries(params).flatMap(([name, value]) => ['--set', `${name}=${value}`])],
       ...['--checkpoint-every', `${checkpointEveryMs} ms`, '--engine', 'flink', '--address', this.#cluster.address, '--json'],
     );
+  }
+
+  get #marks(): readonly number[] {
+    return marksOf(this.#chaos.records, this.#chaos.hitsAt);
+  }
+
+  #fault(name: string): string {
+    return this.#sandbox.path(`faults/${name}`);
   }
 
   async #strike(): Promise<void> {
