@@ -47,7 +47,7 @@ export function flinkConfiguration({ folder, ports, slots, highAvailability }: C
     'web.refresh-interval': '500',
     'metrics.fetcher.update-interval': '1000',
     'heartbeat.interval': '2000',
-    'heartbeat.timeout': '10000',
+    'heartbeat.timeout': '30000',
     ...(highAvailability ? highAvailabilityByZooKeeper(folder, ports.zooKeeper) : {}),
   };
 }
