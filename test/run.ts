@@ -16,7 +16,7 @@ const concurrency: Readonly<Record<(typeof kinds)[number], number>> = { unit: 2,
 /** Of one file: what is left open by a failed test keeps its process alive until then. */
 const fileTimeoutMs: Readonly<Record<(typeof kinds)[number], number>> = {
   unit: 4 * 60_000,
-  conformance: 10 * 60_000,
+  conformance: 15 * 60_000,
   integration: 10 * 60_000,
   simulation: 10 * 60_000,
   e2e: 15 * 60_000,

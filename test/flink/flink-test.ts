@@ -1,6 +1,7 @@
-import { test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { withDeadline } from '../../src/core/index.js';
 import { flinkVersions, missingForFlink, type FlinkVersion } from './flink-jars.js';
+import { LocalFlink, type LocalFlinkOptions } from './local-flink.js';
 
 const missing = await missingForFlink();
 const testTimeoutMs = 240_000;
@@ -10,13 +11,28 @@ export function flinkTest(name: string, run: () => Promise<void>, alsoMissing?: 
   void test(name, { skip: missing ?? alsoMissing ?? false }, () => withDeadline(run(), { ms: testTimeoutMs, what: name }));
 }
 
-/** Version of the clusters of the long suites: MILLRACE_TEST_FLINK, or the long-term release. */
-export const testedVersion = versionToTest(process.env['MILLRACE_TEST_FLINK'] ?? '1.20.3');
+/** Versions on whose clusters the conformance suites run: the one of MILLRACE_TEST_FLINK, or all. */
+export const testedVersions: readonly FlinkVersion[] = chosenVersions(process.env['MILLRACE_TEST_FLINK']);
 
-function versionToTest(given: string): FlinkVersion {
+function chosenVersions(given: string | undefined): readonly FlinkVersion[] {
+  if (given === undefined) return flinkVersions;
   const found = flinkVersions.find((version) => version === given);
   if (found === undefined) throw new Error(`MILLRACE_TEST_FLINK is ${given}; there are ${flinkVersions.join(' and ')}`);
-  return found;
+  return [found];
+}
+
+/** A suite for each of {@link testedVersions}, with a cluster of its own, one after the other. */
+export function flinkSuites(options: Omit<LocalFlinkOptions, 'version'>, tests: (version: FlinkVersion, cluster: () => LocalFlink) => void): void {
+  for (const version of testedVersions) {
+    void describe(`Flink ${version}`, () => {
+      let cluster: LocalFlink;
+      before(async () => {
+        if (hasFlink) cluster = await LocalFlink.start({ ...options, version });
+      });
+      after(() => cluster?.close());
+      tests(version, () => cluster);
+    });
+  }
 }
 
 export const hasFlink = missing === undefined;

@@ -1,7 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { after, before } from 'node:test';
-import { flinkTest, hasFlink, testedVersion } from '../../flink/flink-test.js';
-import { LocalFlink } from '../../flink/local-flink.js';
+import { flinkSuites, flinkTest } from '../../flink/flink-test.js';
 import { bridgeJar } from '../../flink/bridge.js';
 import { cases, columnsOnly } from './cases.js';
 import { runOnFlink, type FlinkCase } from './flink-runner.js';
@@ -10,16 +8,6 @@ import { caseName, plainOutputs, type OperatorCase } from './operator-case.js';
 
 /** Cases in one job: each adds four or five threads to its Node host. */
 const together = 16;
-
-let cluster: LocalFlink;
-before(async () => {
-  if (hasFlink)
-    cluster = await LocalFlink.start({
-      version: testedVersion,
-      configuration: { 'taskmanager.memory.network.min': '128m', 'taskmanager.memory.network.max': '128m' },
-    });
-});
-after(() => cluster?.close());
 
 // Sinks are single; with two and three subtasks before them, Flink has the same chains before and after the cut.
 const parallelisms = [
@@ -38,18 +26,22 @@ function flinkCase(testCase: OperatorCase, index: number, path: 'columns' | 'row
   };
 }
 
-for (const path of ['columns', 'rows'] as const) {
-  const list = cases.flatMap((testCase, index) => (path === 'rows' && columnsOnly.has(testCase.method) ? [] : [flinkCase(testCase, index, path)]));
-  for (let from = 0; from < list.length; from += together) {
-    const group = list.slice(from, from + together);
-    const last = group.at(-1)!.testCase;
-    const which = `${caseName(group[0]!.testCase)} to ${caseName(last)}`;
-    flinkTest(`operators on Flink ${testedVersion}, ${path}, ${which}: equal plain code with a savepoint and another parallelism on the way`, async () => {
-      const outputs = await runOnFlink({ address: cluster.address, jar: await bridgeJar() }, group);
-      for (const [i, { testCase, events, options }] of group.entries()) {
-        const what = `${caseName(testCase)}, ${options.parallelism} to ${options.scaledTo}, cut before event ${options.cutAt} of ${events.length}`;
-        assert.deepEqual(outputs[i], plainOutputs(testCase, { events, parallelism: options.parallelism }), what);
-      }
-    });
+const configuration = { 'taskmanager.memory.network.min': '128m', 'taskmanager.memory.network.max': '128m' };
+
+flinkSuites({ configuration }, (version, cluster) => {
+  for (const path of ['columns', 'rows'] as const) {
+    const list = cases.flatMap((testCase, index) => (path === 'rows' && columnsOnly.has(testCase.method) ? [] : [flinkCase(testCase, index, path)]));
+    for (let from = 0; from < list.length; from += together) {
+      const group = list.slice(from, from + together);
+      const last = group.at(-1)!.testCase;
+      const which = `${caseName(group[0]!.testCase)} to ${caseName(last)}`;
+      flinkTest(`operators on Flink ${version}, ${path}, ${which}: equal plain code with a savepoint and another parallelism on the way`, async () => {
+        const outputs = await runOnFlink({ address: cluster().address, jar: await bridgeJar() }, group);
+        for (const [i, { testCase, events, options }] of group.entries()) {
+          const what = `${caseName(testCase)}, ${options.parallelism} to ${options.scaledTo}, cut before event ${options.cutAt} of ${events.length}`;
+          assert.deepEqual(outputs[i], plainOutputs(testCase, { events, parallelism: options.parallelism }), what);
+        }
+      });
+    }
   }
-}
+});

@@ -7,7 +7,7 @@ import { bundleJob } from '../../../src/engines/runtime/bundle.js';
 import { buildGraph } from '../../../src/stream/job.js';
 import { gateChannel } from '../../conformance/connectors/gated-source.js';
 import { bridgeJar } from '../../flink/bridge.js';
-import { flinkTest, testedVersion } from '../../flink/flink-test.js';
+import { flinkTest, testedVersions } from '../../flink/flink-test.js';
 import { LocalFlink } from '../../flink/local-flink.js';
 import job, { rowCount, rowOf, windowMs } from './rescale-job.js';
 
@@ -37,53 +37,54 @@ function plainWindows(): Set<string> {
   return new Set([...windows].map(([id, { rows, total }]) => `${id}: ${rows} rows, ${total}`));
 }
 
-flinkTest(`keyed counts and windows are exact on Flink ${testedVersion} while savepoints take them from parallelism 2 to 3 to 1`, async () => {
-  const cluster = await LocalFlink.start({ version: testedVersion });
-  const counts = new Collector<{ key: number; nth: number }>('counts');
-  const windows = new Collector<{ key: number; windowStart: Date; rows: number; total: number }>('windows');
-  let atGate = 0;
-  let arrived: () => void = () => undefined;
-  try {
-    const running = await createFlinkEngine({ address: cluster.address, jar: await bridgeJar(), pollIntervalMs: 200 }).submit({
-      ...{ id: 'rescale', name: job.name, graph: buildGraph(job, {}), params: {}, parallelism: 2, keyGroups: 128, overrides: {} },
-      bundle: await bundleJob(path),
-      log: () => undefined,
-      onReport: (report) => {
-        counts.accept(report);
-        windows.accept(report);
-        if (report.channel !== gateChannel) return;
-        atGate++;
-        arrived();
-      },
-    });
-    const untilGates = async (starts: number): Promise<void> => {
-      while (atGate < starts * sourceSubtasks) await Promise.race([new Promise<void>((resolve) => (arrived = resolve)), running.finished]);
-    };
-    const scaled = async (): Promise<void> => {
-      const steps = [
-        ['counts', 3],
-        ['windows', 3],
-        ['counts', 1],
-        ['windows', 1],
-      ] as const;
-      for (const [start, [operator, parallelism]] of steps.entries()) {
-        await untilGates(start + 1);
-        assert.ok(counts.rows.length < rowCount, 'rows are left to count');
-        await running.scale(operator, parallelism);
-      }
-      await running.finished;
-    };
+for (const version of testedVersions)
+  flinkTest(`keyed counts and windows are exact on Flink ${version} while savepoints take them from parallelism 2 to 3 to 1`, async () => {
+    const cluster = await LocalFlink.start({ version });
+    const counts = new Collector<{ key: number; nth: number }>('counts');
+    const windows = new Collector<{ key: number; windowStart: Date; rows: number; total: number }>('windows');
+    let atGate = 0;
+    let arrived: () => void = () => undefined;
     try {
-      await withDeadline(scaled(), { ms: deadlineMs, what: 'rescaling on Flink' });
+      const running = await createFlinkEngine({ address: cluster.address, jar: await bridgeJar(), pollIntervalMs: 200 }).submit({
+        ...{ id: 'rescale', name: job.name, graph: buildGraph(job, {}), params: {}, parallelism: 2, keyGroups: 128, overrides: {} },
+        bundle: await bundleJob(path),
+        log: () => undefined,
+        onReport: (report) => {
+          counts.accept(report);
+          windows.accept(report);
+          if (report.channel !== gateChannel) return;
+          atGate++;
+          arrived();
+        },
+      });
+      const untilGates = async (starts: number): Promise<void> => {
+        while (atGate < starts * sourceSubtasks) await Promise.race([new Promise<void>((resolve) => (arrived = resolve)), running.finished]);
+      };
+      const scaled = async (): Promise<void> => {
+        const steps = [
+          ['counts', 3],
+          ['windows', 3],
+          ['counts', 1],
+          ['windows', 1],
+        ] as const;
+        for (const [start, [operator, parallelism]] of steps.entries()) {
+          await untilGates(start + 1);
+          assert.ok(counts.rows.length < rowCount, 'rows are left to count');
+          await running.scale(operator, parallelism);
+        }
+        await running.finished;
+      };
+      try {
+        await withDeadline(scaled(), { ms: deadlineMs, what: 'rescaling on Flink' });
+      } finally {
+        await running.cancel();
+      }
     } finally {
-      await running.cancel();
+      await cluster.close();
     }
-  } finally {
-    await cluster.close();
-  }
-  assert.equal(counts.rows.length, rowCount);
-  assert.deepEqual(new Set(counts.rows.map(({ key, nth }) => `${key}: ${nth}`)), plainCounts());
-  const fired = windows.rows.map(({ key, windowStart, rows, total }) => `${key} from ${windowStart.getTime()}: ${rows} rows, ${total}`);
-  assert.equal(fired.length, new Set(fired).size, 'each window fires once');
-  assert.deepEqual(new Set(fired), plainWindows());
-});
+    assert.equal(counts.rows.length, rowCount);
+    assert.deepEqual(new Set(counts.rows.map(({ key, nth }) => `${key}: ${nth}`)), plainCounts());
+    const fired = windows.rows.map(({ key, windowStart, rows, total }) => `${key} from ${windowStart.getTime()}: ${rows} rows, ${total}`);
+    assert.equal(fired.length, new Set(fired).size, 'each window fires once');
+    assert.deepEqual(new Set(fired), plainWindows());
+  });
