@@ -50,6 +50,7 @@ export class Numbers implements SourceSubtask {
 
   open(context: SubtaskContext, restored: readonly StateChunk[]): void {
     this.#context = context;
+    context.report('open', context.attempt);
     this.#output = context.output();
     this.#splits = context.isRestored
       ? restored.map((part) => valueOf<Split>(part))
@@ -105,6 +106,7 @@ export class CountByKey implements Subtask {
 
   open(context: SubtaskContext, restored: readonly StateChunk[]): void {
     this.#context = context;
+    context.report('open', context.attempt);
     for (const part of restored) {
       const { entries, padding } = valueOf<{ entries: [string, number][]; padding: string }>(part);
       if (padding.length !== this.paddingBytes || /[^x]/.test(padding)) throw new Error('the padding is damaged');
@@ -134,7 +136,7 @@ export class CountByKey implements Subtask {
     this.#context.output().emit(batchOf(out));
   }
 
-  freeze(): Snapshot {
+  freeze(_cut?: number): Snapshot {
     const groups = new Map<number, [string, number][]>();
     for (const [key, count] of this.#counts) {
       const group = keyGroupOf(key, this.#context.keyGroups.total);
@@ -223,6 +225,7 @@ export class Committing implements Subtask {
 
   open(context: SubtaskContext, restored: readonly StateChunk[]): void {
     this.#context = context;
+    context.report('open', context.attempt);
     for (const part of restored) context.report('committed', valueOf<Transaction>(part));
   }
 
