@@ -70,12 +70,12 @@ export default defineJob({
     for (const name of ['left', 'right'] as const) {
       const side = JSON.parse(params[name]) as Side;
       env
-        .add({ kind: 'source', name: `${name}-numbers`, parallelism: 2, schema: undefined, boundedness: 'bounded', create: () => new Numbers(side.numbers) })
+        .add({ kind: 'source', name: `${name}-numbers`, parallelism: 1, schema: undefined, boundedness: 'bounded', create: () => new Numbers(side.numbers) })
         .transform(
           { kind: 'count', name: `${name}-middle`, parallelism: 2, schema: undefined, create: () => new Middle(side) },
           { kind: 'hash', key: { columns: ['key'] } },
         )
-        .transform({ kind: 'sink', name: `${name}-sink`, parallelism: 2, schema: undefined, create: () => new Committing() }, { kind: 'rebalance' });
+        .transform({ kind: 'sink', name: `${name}-sink`, parallelism: 1, schema: undefined, create: () => new Committing() }, { kind: 'rebalance' });
     }
   },
 });
