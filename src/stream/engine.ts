@@ -32,6 +32,8 @@ export interface JobSubmission {
   readonly restore?: { readonly from: JobCut & { readonly location: string }; readonly allowDroppedState: boolean };
   /** Default: nothing restarts. */
   readonly restart?: RestartSettings;
+  /** How long the thread of a subtask may be away from its event loop before it is ended by force, ms. Default: for ever. */
+  readonly hangTimeoutMs?: number | undefined;
   readonly log: (record: LogRecord) => void;
   /** Gets what subtasks hand out by SubtaskContext.report; an error it throws fails the job. */
   readonly onReport?: (report: SubtaskReport) => void;

@@ -84,7 +84,7 @@ export class JobDeployer {
     const { plan, overrides } = this.#shape;
     return {
       ...{ id, name, params, parallelism, keyGroups, bundle, overrides, options },
-      ...{ fingerprint: plan.fingerprint, description: describeGraph(plan) },
+      ...{ fingerprint: plan.fingerprint, description: describeGraph(plan), hangTimeoutMs: submission.hangTimeoutMs },
     };
   }
 }

@@ -11,6 +11,7 @@ import { checkSlots } from './check-slots.js';
 import { Checkpointing, type RecoveryPoint, type TakenCut } from './checkpointing.js';
 import { CheckpointSchedule } from './checkpoint-schedule.js';
 import { keptSubtasks } from './deployment.js';
+import { HungThreads } from './hung-threads.js';
 import { JobChanges } from './job-changes.js';
 import { JobDeployer, type JobShape } from './job-deployer.js';
 import { NodeRestarts, type NodeRestartingJob } from './node-restarts.js';
@@ -56,6 +57,7 @@ export class JobRun implements RunningJob {
   readonly #policy: RestartPolicy;
   readonly #restarts: RegionRestarts;
   readonly #nodes: NodeRestarts;
+  readonly #hung: HungThreads | undefined;
   readonly #end = deferred<JobSummary>();
   /** Rejects when the job begins to end otherwise than by itself. */
   readonly #broken = deferred<never>();
@@ -86,6 +88,8 @@ export class JobRun implements RunningJob {
     const { point } = this.#checkpoints;
     this.#regions = new JobRegions(regionsOf(plan).map((region) => new RegionRun(region, this.#deployer.deploy(region, point, []))));
     this.#checkpoints.started();
+    const { hangTimeoutMs } = submission;
+    this.#hung = hangTimeoutMs === undefined ? undefined : new HungThreads(hangTimeoutMs, () => this.#regions.handles, this.#hangs.bind(this));
     this.#statistics = new JobStatistics(() => this.metrics());
     this.#schedule = new CheckpointSchedule(submission.checkpoints?.everyMs, () =>
       this.#changes.run(() => this.#take(this.#checkpoints.isDurable ? 'checkpoint' : undefined, { stop: false })),
@@ -284,7 +288,17 @@ export class JobRun implements RunningJob {
     if (region.isRestarting) handle.ended = undefined;
   }
 
+  #hangs(handle: SubtaskHandle, error: MillraceError): void {
+    const region = this.#regions.of(handle);
+    if (region === undefined) return;
+    this.#failed(region, handle, error, Date.now());
+    // It would not hear that it has to close.
+    handle.kill();
+  }
+
   #failed(region: RegionRun, handle: SubtaskHandle, error: MillraceError, atMs: number): void {
+    // What ends it when it is being replaced is no other cause.
+    if (this.#nodes.isLeaving(handle)) return;
     if (this.#nodes.replace(region.attempt, handle, error)) this.#lastFailure = error;
     else this.#fail([region], error, atMs, handle);
   }
@@ -376,6 +390,7 @@ export class JobRun implements RunningJob {
   async #tearDown(state: EndState): Promise<void> {
     this.#ending = true;
     this.#schedule.stop();
+    this.#hung?.stop();
     const stopped = new MillraceError('CUT_FAILED', `job ${this.name} has ${state === 'finished' ? 'finished' : `been ${state}`}`, {
       details: { abandoned: true },
     });

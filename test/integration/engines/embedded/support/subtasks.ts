@@ -83,9 +83,9 @@ export class Numbers implements SourceSubtask {
 }
 
 /** How an attempt ends early: the first one as the first entry says, and so on; at a record of at least `at`, and not before a cut of its own. */
-export type FailEvery = readonly { readonly at: number; readonly how: 'throw' | 'exit' | 'kill' | 'spin'; readonly afterCut?: boolean }[];
+export type FailEvery = readonly { readonly at: number; readonly how: 'throw' | 'exit' | 'kill' | 'spin' | 'hang'; readonly afterCut?: boolean }[];
 
-/** With 'spin' the last subtask hangs this many records before the first one throws. */
+/** With 'spin' the last subtask hangs this many records before the first one throws; with 'hang' it hangs, and no other fails. */
 const spinsBefore = 500;
 
 /** Emits {key, count} for each row: a running count by key, kept by key group. Fails on a key of a group not its own. */
@@ -118,9 +118,10 @@ export class CountByKey implements Subtask {
     const { from, to, total } = this.#context.keyGroups;
     const rows = batch.rows() as unknown as Row[];
     const end = this.failEvery[this.#context.attempt];
-    const spins = end?.how === 'spin' && this.#context.index === this.#context.parallelism - 1;
+    const isLast = this.#context.index === this.#context.parallelism - 1;
+    const spins = isLast && (end?.how === 'spin' || end?.how === 'hang');
     const isDue = end?.afterCut !== true || this.#hasCut;
-    if (end !== undefined && isDue && rows.some(({ n }) => n >= end.at - (spins ? spinsBefore : 0))) {
+    if (end !== undefined && isDue && (isLast || end.how !== 'hang') && rows.some(({ n }) => n >= end.at - (spins ? spinsBefore : 0))) {
       if (end.how === 'exit') process.exit(3);
       if (end.how === 'kill') process.kill(process.pid, 'SIGKILL');
       if (spins) for (;;);
