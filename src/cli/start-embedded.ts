@@ -17,5 +17,5 @@ export interface StartParts {
 export async function startEmbedded(job: JobSubmission, { maxThreads }: EmbeddedChoice, parts: StartParts): Promise<RunningJob> {
   const { definition, checkpoints, environment, warn, releases } = parts;
   const plan = await planCheckpoints(definition, checkpoints, { id: job.id, environment, warn, releases });
-  return createEmbeddedEngine(maxThreads === undefined ? {} : { maxThreads }).submit({ ...job, ...plan });
+  return createEmbeddedEngine(maxThreads === undefined ? {} : { maxThreads }).submit({ ...job, ...plan, hangTimeoutMs: definition.hangTimeout });
 }

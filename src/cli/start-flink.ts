@@ -18,6 +18,7 @@ export interface StartedOnFlink {
  */
 export async function startFlink(job: JobSubmission, choice: FlinkChoice, parts: StartParts, onResubmitted: OnResubmitted): Promise<StartedOnFlink> {
   const { checkpoints, warn } = parts;
+  if (parts.definition.hangTimeout !== undefined) warn('Flink ends no thread that hangs: hangTimeout is not used');
   const { address, reportsHost } = choice;
   const { everyMs, directory, restart, options: packed } = await flinkJobOptions(choice, parts);
   const options: FlinkEngineOptions = { address, ...packed };

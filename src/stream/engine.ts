@@ -32,6 +32,8 @@ export interface JobSubmission {
   readonly restore?: { readonly from: JobCut & { readonly location: string }; readonly allowDroppedState: boolean };
   /** Default: nothing restarts. */
   readonly restart?: RestartSettings;
+  /** How long the thread of a subtask may be away from its event loop before it is ended by force, ms. Default: for ever. */
+  readonly hangTimeoutMs?: number | undefined;
   readonly log: (record: LogRecord) => void;
   /** Gets what subtasks hand out by SubtaskContext.report; an error it throws fails the job. */
   readonly onReport?: (report: SubtaskReport) => void;
@@ -96,7 +98,7 @@ export interface JobSummary {
   readonly durationMs: number;
   readonly operators: readonly OperatorStatus[];
   readonly checkpoints: CheckpointStatus;
-  /** Restarts of the whole job in place after failures. */
+  /** Restarts in place after failures, of the whole job or of a region of it. */
   readonly restarts: number;
   /** Nodes that were replaced alone after a failure; absent where an engine replaces none. */
   readonly nodeRestarts?: number;
@@ -114,13 +116,16 @@ export interface CheckpointStatus {
 export interface JobStatus {
   readonly id: string;
   readonly name: string;
+  /** 'restarting' as long as one of its regions does. */
   readonly state: JobState;
   readonly startedAtMs: number;
   readonly attempt: number;
   readonly operators: readonly OperatorStatus[];
   readonly checkpoints: CheckpointStatus;
-  /** Restarts of the whole job in place after failures; `error` is what the last of them was for, or why the job failed. */
+  /** Restarts in place after failures, of the whole job or of a region of it; `error` is what the last of them was for, or why the job failed. */
   readonly restarts: number;
+  /** Parts of the job that restart apart from each other; absent where it is one region, and where an engine does not tell. */
+  readonly regions?: readonly RegionStatus[];
   /** Nodes that were replaced alone; absent where an engine replaces none. */
   readonly nodeRestarts?: number;
   /**
@@ -128,6 +133,19 @@ export interface JobStatus {
    * role has the scope 'node', some of them, or of what they led to, may have been lost or have counted twice.
    */
   readonly unacknowledgedBatches?: number;
+  readonly error?: { readonly code: MillraceError['code']; readonly message: string };
+}
+
+/** A connected part of a job's graph: a failure in it takes it back to the last cut, while the other regions run on. */
+export interface RegionStatus {
+  /** Uid of its first operator. */
+  readonly name: string;
+  /** Uids. */
+  readonly operators: readonly string[];
+  readonly state: 'starting' | 'running' | 'restarting';
+  /** Those of the whole job, too. */
+  readonly restarts: number;
+  /** What the last restart was for. */
   readonly error?: { readonly code: MillraceError['code']; readonly message: string };
 }
 

@@ -9,7 +9,8 @@ import {
   type RoleRestart,
 } from './restart-options.js';
 import { isMillraceError, MillraceError } from '../core/errors.js';
-import { resolveOptions } from '../core/options.js';
+import { durationMs } from '../core/duration-option.js';
+import { resolveOptions, type Duration } from '../core/options.js';
 import type { DataStream } from './data-stream.js';
 import { StreamEnvironment, type SourceOptions } from './environment.js';
 import type { SourceConnector } from './connector.js';
@@ -42,6 +43,12 @@ export interface JobOptions<P extends Params> {
   /** Other strategies for failures of the nodes of a role: 'am', 'worker', 'ps', … Default: none. */
   readonly restartRoles?: Readonly<Record<string, RoleRestart>>;
   /**
+   * How long the thread of a subtask may be busy without a break (an endless loop, a call that blocks) before it is ended by
+   * force and restarts; longer than any call of a user function takes, at least 1 s. Awaiting is no such thing. Embedded engine
+   * only. Default: for ever.
+   */
+  readonly hangTimeout?: Duration;
+  /**
    * Adds sources, operators and sinks. It runs once in every thread of the job and must build the same graph each time:
    * no clocks, no random numbers. Nothing flows before it has returned.
    */
@@ -59,6 +66,8 @@ export interface JobDefinition<P extends Params = Params> {
   readonly checkpoint: ResolvedCheckpointOptions | undefined;
   readonly restart: ResolvedRestartStrategy | undefined;
   readonly restartRoles: Readonly<Record<string, ResolvedRoleRestart>> | undefined;
+  /** ms */
+  readonly hangTimeout: number | undefined;
   readonly build: (context: BuildContext<P>) => void;
 }
 
@@ -76,6 +85,7 @@ export const jobOptions = z.strictObject({
   checkpoint: checkpointOptions.optional(),
   restart: restartStrategy.optional(),
   restartRoles: restartRoles.optional(),
+  hangTimeout: durationMs.refine((ms) => ms >= 1_000, 'at least 1 s').optional(),
   build: z.custom<object>((build) => typeof build === 'function', 'must be a function'),
 });
 
@@ -103,6 +113,7 @@ export function defineJob<const P extends Params = Readonly<Record<string, never
     checkpoint: resolved.checkpoint,
     restart: resolved.restart,
     restartRoles: resolved.restartRoles,
+    hangTimeout: resolved.hangTimeout,
     build: options.build.bind(options),
   };
   return Object.freeze(Object.defineProperty(job, brand, { value: true }));

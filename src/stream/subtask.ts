@@ -163,8 +163,8 @@ export interface KeyGroupRange {
 }
 
 /**
- * A job-wide board on which nodes leave small facts for each other, such as the address of the AM. Entries belong to an
- * attempt: a redeployment starts with an empty board.
+ * A board on which subtasks of one operator, and the nodes of a cluster, leave small facts for each other, such as the address
+ * of the AM. Entries belong to an attempt: a redeployment starts with an empty board.
  */
 export interface Rendezvous {
   publish(key: string, value: string): void;

@@ -9,6 +9,7 @@ export const faults = {
   'application manager dies': { at: 'am', how: 'exit' },
   'source throws': { at: 'source', how: 'throw' },
   'sink thread dies': { at: 'sink', how: 'exit' },
+  'source of another region throws': { at: 'beside', how: 'throw' },
   'node is slow': { at: 'worker', how: 'slow' },
   'worker process killed': { at: 'worker', how: 'kill' },
   'parameter server process killed': { at: 'ps', how: 'kill' },
@@ -56,14 +57,18 @@ export interface Wanted {
   readonly through?: Medium | undefined;
 }
 
-const pairs = faultNames.flatMap((fault) =>
-  media.filter((through) => through === 'kafka' || faults[fault].at !== 'broker').map((through) => ({ fault, through })),
-);
+const pairs = faultNames.flatMap((fault) => media.filter((through) => isPossible(fault, through)).map((through) => ({ fault, through })));
+
+/** A broker only fails where there is one, and the other region has a generator and a file. */
+export function isPossible(fault: FaultName, through: Medium): boolean {
+  const { at } = faults[fault];
+  return through === 'kafka' ? at !== 'beside' : at !== 'broker';
+}
 
 /** 2 modes x 3 numbers of workers x 2 of parameter servers. */
 const shapes = (['bsp', 'asp'] as const).flatMap((mode) => [1, 2, 3].flatMap((workers) => [1, 2].map((servers) => ({ mode, workers, servers }))));
 
-/** Neighbouring seeds are neighbouring cells: as many runs as there are cells, 29 x 12, meet each of them once. */
+/** Neighbouring seeds are neighbouring cells: as many runs as there are cells, 30 x 12, meet each of them once. */
 export function drawCase(seed: number, wanted: Wanted = {}): ChaosCase {
   const random = new Random(seed);
   // The first numbers of neighbouring seeds resemble each other.
@@ -93,6 +98,11 @@ export function drawCase(seed: number, wanted: Wanted = {}): ChaosCase {
     outageMs: at !== 'broker' ? 0 : how === 'kill' ? random.int(0, 3_000) : 30_000,
     checkpointEveryMs: random.int(50, 400),
   };
+}
+
+/** Whether the job has a second region beside the training. */
+export function hasRegionBeside(fault: FaultName): boolean {
+  return faults[fault].at === 'beside';
 }
 
 /** Up to `most` moments, as shares in percent of the records. */

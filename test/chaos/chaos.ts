@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { missingForKafka } from '../kafka/kafka-jars.js';
 import { missingKcat } from '../kafka/read-topic.js';
-import { describeCase, drawCase, faultNames, media, type FaultName, type Medium } from './cases.js';
+import { describeCase, drawCase, faultNames, isPossible, media, type FaultName, type Medium } from './cases.js';
 import { KafkaGrounds } from './kafka-grounds.js';
 import { canFillDisk } from './run-case.js';
 import { cellTable, failures, type Outcome } from './table.js';
@@ -30,7 +30,7 @@ const first = Number(values.seed);
 if (!Number.isInteger(runs) || runs < 1 || !Number.isInteger(first) || first < 0) throw new Error('chaos: --runs and --seed want whole numbers');
 const fault = oneOf('fault', values.fault, faultNames);
 const through = oneOf('through', values.through, media);
-if (through === 'files' && fault?.startsWith('broker') === true) throw new Error(`chaos: fault '${fault}' goes through kafka only`);
+if (through !== undefined && fault !== undefined && !isPossible(fault, through)) throw new Error(`chaos: fault '${fault}' does not go through ${through}`);
 const cases = Array.from({ length: runs }, (_, i) => drawCase(first + i, { fault, through }));
 
 const without = new Map<string, string>();

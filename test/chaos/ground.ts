@@ -9,7 +9,7 @@ export interface Ground {
   readonly params: Readonly<Record<string, string | number>>;
   /** Room of a small disk for checkpoints: pending output of exactly-once sinks is in them. */
   readonly diskBytes: number;
-  rowsOf(name: 'predictions' | 'counts' | 'windows'): Promise<readonly Row[]>;
+  rowsOf(name: 'predictions' | 'counts' | 'windows' | 'beside'): Promise<readonly Row[]>;
   /** Takes the broker away for a while. */
   outage?(how: 'kill' | 'cut' | 'freeze', ms: number): Promise<void>;
 }

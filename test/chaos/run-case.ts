@@ -8,7 +8,7 @@ import { DirectoryStorage, listCheckpoints } from '../../src/checkpoints/index.j
 import { root, Sandbox, type Command, type Ended } from '../e2e/millrace.js';
 import type { JobStatus } from '../../src/stream/engine.js';
 import { checkCounting } from './check-counting.js';
-import { describeCase, faults, type ChaosCase } from './cases.js';
+import { describeCase, faults, hasRegionBeside, type ChaosCase } from './cases.js';
 import { fileGround, type Ground, type Grounds } from './ground.js';
 import { markFile, marksOf, overFile } from './marks.js';
 
@@ -147,9 +147,22 @@ class ChaosRun {
   }
 
   #start(restore = false): void {
-    const { mode, isolation, workers, servers, model, records, checkpointEveryMs } = this.#chaos;
+    const { fault, mode, isolation, workers, servers, model, records, checkpointEveryMs } = this.#chaos;
     const [output, folder] = [this.#sandbox.path('out'), this.#sandbox.path('faults')];
-    const params = { output, faults: folder, records, rate, workers, servers, mode, isolation, model, marks: this.#marks.join(','), ...this.#ground.params };
+    const params = {
+      output,
+      faults: folder,
+      records,
+      rate,
+      workers,
+      servers,
+      mode,
+      isolation,
+      model,
+      marks: this.#marks.join(','),
+      beside: hasRegionBeside(fault),
+      ...this.#ground.params,
+    };
     const set = Object.entries(params).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
     const checkpoints = ['--checkpoint-every', `${checkpointEveryMs} ms`, '--checkpoint-dir', this.#sandbox.path('checkpoints')];
     const job = join(root, 'test/chaos/jobs/counting.ts');

@@ -23,6 +23,7 @@ const short: readonly (readonly [FaultName, Medium])[] = [
   ['broker killed', 'kafka'],
   ['broker unreachable', 'kafka'],
   ['broker frozen', 'kafka'],
+  ['source of another region throws', 'files'],
 ];
 const cases = short.map(([fault, through], i): ChaosCase => {
   const drawn = drawCase(seed + i, { fault, through });

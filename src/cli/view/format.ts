@@ -103,7 +103,9 @@ function nodeStates({
 export function formatHeading(status: JobStatus, nowMs: number): string {
   const color = status.state === 'failed' ? pc.red : status.state === 'running' || status.state === 'finished' ? pc.green : pc.yellow;
   const attempt = status.attempt > 0 ? `, deployment ${status.attempt + 1}` : '';
-  return `${pc.bold(status.name)} ${pc.dim(status.id)} ${color(status.state)} ${formatDuration(nowMs - status.startedAtMs)}${attempt}`;
+  const regions = (status.regions ?? []).filter(({ state }) => state === 'restarting').map(({ name }) => name);
+  const which = regions.length === 0 ? '' : ` (${regions.join(', ')})`;
+  return `${pc.bold(status.name)} ${pc.dim(status.id)} ${color(status.state)}${which} ${formatDuration(nowMs - status.startedAtMs)}${attempt}`;
 }
 
 /** '2.3 MB' */

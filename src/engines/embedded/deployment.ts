@@ -12,6 +12,7 @@ import type { ChannelPlace, InputChannel, JobTask, OutputEdge, SubtaskWork, Succ
 import { isNamed, replaceableVertices, type Replaceable } from './replaceable.js';
 import { RendezvousBoard } from '../runtime/rendezvous.js';
 import type { CutState } from '../../stream/checkpoint.js';
+import { isIn, type Region } from './regions/regions.js';
 import { dealState } from './restore.js';
 import { SubtaskHandle, subtaskName } from './subtask-handle.js';
 import type { SubtaskHosts } from './subtask-host.js';
@@ -19,10 +20,12 @@ import type { SubtaskHosts } from './subtask-host.js';
 export interface DeploymentRequest {
   readonly job: JobTask;
   readonly plan: JobGraph;
+  /** The part of the plan that is deployed. */
+  readonly region: Region;
   readonly attempt: number;
-  /** undefined on a first start. */
+  /** Of the whole job; undefined on a first start. */
   readonly restored: CutState | undefined;
-  /** Subtasks of vertices that have ended and stay as they are. */
+  /** Subtasks of vertices of the region that have ended and stay as they are. */
   readonly kept: readonly SubtaskHandle[];
   /** How much starts again when a node of this role fails. */
   readonly scopeOf: (role: string) => RestartScope;
@@ -45,7 +48,7 @@ interface Channel {
 }
 
 /**
- * One attempt of a job: its subtasks, each on a thread or in a process, and the channels between them.
+ * One attempt of a region of a job: its subtasks, each on a thread or in a process, and the channels between them.
  *
  * ```
  * edge a ─► b, hash:   a[0] ─ring─► b[0]     forward: a[i] ─► b[i] only
@@ -64,17 +67,19 @@ export class Deployment {
   readonly #replaceable: Replaceable;
 
   constructor(hosts: SubtaskHosts, request: DeploymentRequest) {
-    const { plan, kept } = request;
+    const { plan, region, kept } = request;
     this.#hosts = hosts;
     this.#request = request;
     this.#replaceable = replaceableVertices(plan, request.scopeOf);
     const keptVertices = new Set(plan.vertices.filter((vertex) => kept.some((handle) => isSameVertex(handle.vertex, vertex))).map(({ id }) => id));
     const slots = plan.vertices.map((vertex) =>
-      Array.from({ length: vertex.parallelism }, (_, index): Slot => ({ vertex, index, doorbell: createDoorbell().memory })),
+      Array.from({ length: isIn(region, vertex) ? vertex.parallelism : 0 }, (_, index): Slot => ({ vertex, index, doorbell: createDoorbell().memory })),
     );
     this.#slots = slots;
     this.#channels = plan.edges.flatMap((edge) => (keptVertices.has(edge.from) ? [] : channelsOf(edge, slots, request, hosts, this.#replaceable)));
-    const shares = plan.vertices.map((vertex) => (request.restored === undefined ? [] : dealState(request.restored, vertex, plan.keyGroups)));
+    const shares = plan.vertices.map((vertex) =>
+      request.restored === undefined || !isIn(region, vertex) ? [] : dealState(request.restored, vertex, plan.keyGroups),
+    );
     const started = slots
       .flat()
       .filter(({ vertex }) => !keptVertices.has(vertex.id))

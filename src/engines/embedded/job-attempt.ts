@@ -4,15 +4,17 @@ import { FirstCause } from '../runtime/first-cause.js';
 import type { SubtaskHandle } from './subtask-handle.js';
 import type { SubtaskHosts } from './subtask-host.js';
 
-/** One attempt of a job: what is deployed, whether all of it runs, and what it failed with first. */
+/** One attempt of a region of a job: what is deployed, whether all of it runs, and what it failed with first. */
 export class JobAttempt {
   readonly deployment: Deployment;
+  /** What it failed with first, and the role of the node that did. */
+  readonly failures = new FirstCause();
   readonly #job: string;
-  readonly #failures = new FirstCause();
   readonly #running = deferred();
   readonly #failed = deferred<never>();
   readonly #over = deferred();
   readonly #opening = new Map<SubtaskHandle, Deferred<void>>();
+  #isOpen = false;
 
   /** @param cutsBefore number of the newest cut that it knows nothing of */
   constructor(
@@ -30,9 +32,9 @@ export class JobAttempt {
     return this.deployment.handles;
   }
 
-  /** What it failed with first, and the role of the node that did; undefined for other operators. */
-  get failure(): { readonly cause: MillraceError | undefined; readonly role: string | undefined } {
-    return this.#failures;
+  /** Every subtask has opened once. */
+  get isOpen(): boolean {
+    return this.#isOpen;
   }
 
   /** Resolves when every subtask has opened, or when nobody needs to wait for that any more. */
@@ -50,6 +52,7 @@ export class JobAttempt {
     handle.running = true;
     this.#opening.get(handle)?.resolve();
     if (!this.handles.every((other) => other.running)) return false;
+    this.#isOpen = true;
     this.#running.resolve();
     return true;
   }
@@ -74,8 +77,8 @@ export class JobAttempt {
 
   /** @returns the first cause so far */
   fail(failure: MillraceError | EncodedError, atMs: number, role: string | undefined): MillraceError {
-    this.#failures.add(failure, atMs, role);
-    const cause = this.#failures.cause as MillraceError;
+    this.failures.add(failure, atMs, role);
+    const cause = this.failures.cause as MillraceError;
     this.#failed.reject(cause);
     this.#over.resolve();
     return cause;

@@ -1,26 +1,30 @@
-import { createLogger, decodeError, deferred, MillraceError, withDeadline, type EncodedError, type Logger } from '../../core/index.js';
+import { createLogger, deferred, MillraceError, withDeadline, type Logger } from '../../core/index.js';
 import type { MetricSample } from '../../core/metrics.js';
 import type { CheckpointInfo, CheckpointKind } from '../../stream/checkpoint.js';
 import type { JobState as RunState, JobStatus, JobSubmission, JobSummary, RunningJob } from '../../stream/engine.js';
 import type { JobGraph } from '../../stream/job-graph.js';
-import { describeGraph, planJob } from '../../stream/planner/index.js';
+import { planJob } from '../../stream/planner/index.js';
 import { finalCut } from '../../stream/subtask.js';
+import { checkScale } from '../runtime/check-scale.js';
+import { JobStatistics } from '../runtime/job-statistics.js';
+import { checkSlots } from './check-slots.js';
 import { Checkpointing, type RecoveryPoint, type TakenCut } from './checkpointing.js';
 import { CheckpointSchedule } from './checkpoint-schedule.js';
-import { keptSubtasks, type DeploymentRequest } from './deployment.js';
-import { JobAttempt } from './job-attempt.js';
+import { keptSubtasks } from './deployment.js';
+import { HungThreads } from './hung-threads.js';
+import { JobChanges } from './job-changes.js';
+import { JobDeployer, type JobShape } from './job-deployer.js';
 import { NodeRestarts, type NodeRestartingJob } from './node-restarts.js';
-import { JobRestarts, type RestartableJob } from './job-restarts.js';
-import { JobStatistics } from '../runtime/job-statistics.js';
 import type { ResolvedEmbeddedEngineOptions } from './options.js';
-import type { FromSubtask } from '../runtime/protocol.js';
-import type { JobTask } from './protocol.js';
+import { JobRegions } from './regions/job-regions.js';
+import { RegionRestarts, type RestartingJob } from './regions/region-restarts.js';
+import { RegionRun } from './regions/region-run.js';
+import { regionsOf } from './regions/regions.js';
 import { mergeStates } from './restore.js';
 import { RestartPolicy } from './restart-policy.js';
-import { checkScale } from '../runtime/check-scale.js';
-import { checkSlots } from './check-slots.js';
 import type { SubtaskHandle } from './subtask-handle.js';
 import { SubtaskHosts } from './subtask-host.js';
+import { receive, type MessageListener } from './subtask-messages.js';
 
 type EndState = 'finished' | 'suspended' | 'failed' | 'cancelled';
 
@@ -31,10 +35,10 @@ type EndState = 'finished' | 'suspended' | 'failed' | 'cancelled';
  * starting ──► running ◄──► rescaling          all subtasks ended ──► final cut ──► complete(finalCut) ──► finished
  *                 ├───► draining ─────────────────────┘
  *                 ├───► savepoint ──► suspended
- *                 └───► restarting ──► running      something failed: close everything, wait, start from the last cut
+ *                 └───► restarting ──► running      a region failed: it closes, waits, starts from the last cut
  *  any of these ──► failed (first cause) │ cancelled
  * ```
- * Cuts, scaling, restarts and the end wait for each other, in one chain: `#changing`.
+ * Cuts, scaling and the end wait for each other, and for regions that restart; a restart waits for the one under way.
  */
 export class JobRun implements RunningJob {
   readonly id: string;
@@ -45,25 +49,24 @@ export class JobRun implements RunningJob {
   readonly #log: Logger;
   readonly #hosts: SubtaskHosts;
   readonly #checkpoints: Checkpointing;
+  readonly #deployer: JobDeployer;
+  readonly #regions: JobRegions;
+  readonly #changes = new JobChanges(() => this.#unready());
   readonly #statistics: JobStatistics;
   readonly #schedule: CheckpointSchedule;
   readonly #policy: RestartPolicy;
-  readonly #restarts: JobRestarts;
+  readonly #restarts: RegionRestarts;
   readonly #nodes: NodeRestarts;
+  readonly #hung: HungThreads | undefined;
   readonly #end = deferred<JobSummary>();
   /** Rejects when the job begins to end otherwise than by itself. */
   readonly #broken = deferred<never>();
   readonly #startedAtMs = Date.now();
-  #state: RunState = 'starting';
-  #plan: JobGraph;
-  #overrides: Readonly<Record<string, number>>;
-  #attempt: JobAttempt;
-  #attempts = 0;
+  /** As if nothing restarted. */
+  #state: Exclude<RunState, 'restarting'> = 'starting';
   #lastFailure: MillraceError | undefined;
-  #changing: Promise<void> = Promise.resolve();
   #drainAsked = false;
   #ending = false;
-  #hasRun = false;
 
   constructor(submission: JobSubmission, plan: JobGraph, options: ResolvedEmbeddedEngineOptions, restored: RecoveryPoint | undefined) {
     this.id = submission.id;
@@ -75,37 +78,42 @@ export class JobRun implements RunningJob {
     this.#submission = submission;
     this.#options = options;
     this.#log = createLogger(submission.log);
-    this.#plan = plan;
-    this.#overrides = submission.overrides;
     this.#hosts = new SubtaskHosts(options.maxThreads);
     this.#policy = new RestartPolicy(submission.restart ?? { otherwise: { strategy: 'none' }, roles: {} });
-    this.#restarts = new JobRestarts(this.#policy, options.cancelTimeoutMs, this.#log);
+    this.#restarts = new RegionRestarts(this.#restarting(), this.#policy, options.cancelTimeoutMs, this.#log);
     this.#nodes = new NodeRestarts(this.#nodeRestarting(), this.#policy, options, this.#log);
     const keepsState = this.#policy.restarts;
     this.#checkpoints = new Checkpointing(submission, restored, { cutTimeoutMs: options.cutTimeoutMs, keepsState, log: this.#log });
-    this.#attempt = this.#deploy(this.#checkpoints.point, []);
+    this.#deployer = this.#deploys({ plan, overrides: submission.overrides });
+    const { point } = this.#checkpoints;
+    this.#regions = new JobRegions(regionsOf(plan).map((region) => new RegionRun(region, this.#deployer.deploy(region, point, []))));
     this.#checkpoints.started();
+    const { hangTimeoutMs } = submission;
+    this.#hung = hangTimeoutMs === undefined ? undefined : new HungThreads(hangTimeoutMs, () => this.#regions.handles, this.#hangs.bind(this));
     this.#statistics = new JobStatistics(() => this.metrics());
     this.#schedule = new CheckpointSchedule(submission.checkpoints?.everyMs, () =>
-      this.#change(() => this.#take(this.#checkpoints.isDurable ? 'checkpoint' : undefined, { stop: false })),
+      this.#changes.run(() => this.#take(this.#checkpoints.isDurable ? 'checkpoint' : undefined, { stop: false })),
     );
   }
 
   get state(): RunState {
-    return this.#state;
+    const goesOn = this.#state === 'starting' || this.#state === 'running' || this.#state === 'draining';
+    return goesOn && this.#regions.isRestarting ? 'restarting' : this.#state;
   }
 
   status(): JobStatus {
     const error = this.#lastFailure;
+    const regions = this.#regions.status;
     return {
       id: this.id,
       name: this.name,
-      state: this.#state,
+      state: this.state,
       startedAtMs: this.#startedAtMs,
-      attempt: this.#attempts,
-      operators: this.#statistics.operators(this.#plan, (vertex) => this.#attempt.deployment.pids(vertex)),
+      attempt: this.#deployer.attempts,
+      operators: this.#statistics.operators(this.#deployer.plan, (vertex) => this.#regions.pids(vertex)),
       checkpoints: this.#checkpoints.status,
       restarts: this.#restarts.count,
+      ...(regions === undefined ? {} : { regions }),
       nodeRestarts: this.#nodes.count,
       unacknowledgedBatches: this.#nodes.unacknowledged,
       ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
@@ -115,8 +123,7 @@ export class JobRun implements RunningJob {
   metrics(): readonly MetricSample[] {
     const labels = { job: this.name };
     return [
-      ...this.#attempt.handles.flatMap((handle) => handle.metrics(labels)),
-      ...this.#attempt.deployment.channelMetrics(labels),
+      ...this.#regions.metrics(labels),
       ...this.#checkpoints.metrics(labels),
       { name: 'millrace_restarts_total', help: 'Restarts in place after failures.', type: 'counter', labels, value: this.#restarts.count },
       ...this.#nodes.metrics(labels),
@@ -126,7 +133,8 @@ export class JobRun implements RunningJob {
   async stop(): Promise<JobSummary> {
     this.#drainAsked = true;
     if (this.#state === 'running' || this.#state === 'starting') this.#state = 'draining';
-    if (this.#state === 'draining') this.#postDrain();
+    // What restarts hears of it when it runs.
+    if (this.#state === 'draining') postDrain(this.#regions.handles);
     return this.finished;
   }
 
@@ -139,17 +147,17 @@ export class JobRun implements RunningJob {
   }
 
   scale(operatorOrRole: string, parallelism: number): Promise<void> {
-    return this.#change(() => this.#scale(operatorOrRole, parallelism));
+    return this.#changes.run(() => this.#scale(operatorOrRole, parallelism));
   }
 
-  savepoint(target?: string): Promise<CheckpointInfo> {
-    return this.#change(async () => (await this.#take('savepoint', { stop: false, target })).info as CheckpointInfo);
+  async savepoint(target?: string): Promise<CheckpointInfo> {
+    return this.#changes.run(async () => (await this.#take('savepoint', { stop: false, target })).info as CheckpointInfo);
   }
 
   async suspend(target?: string): Promise<JobSummary> {
-    await this.#change(async () => {
+    await this.#changes.run(async () => {
       await this.#take('savepoint', { stop: true, target });
-      const { handles } = this.#attempt;
+      const { handles } = this.#regions;
       for (const handle of handles) handle.post({ type: 'close' });
       await this.#unlessBroken(Promise.all(handles.map((handle) => handle.whenClosed))).catch(() => undefined);
       if (!this.#ending) await this.#tearDown('suspended');
@@ -157,34 +165,25 @@ export class JobRun implements RunningJob {
     return this.finished;
   }
 
-  /** One change at a time: the next waits for the end of this one, however it ends. */
-  #change<T>(work: () => Promise<T>): Promise<T> {
-    const run = this.#changing.then(work);
-    this.#changing = run.then(
-      () => undefined,
-      () => undefined,
-    );
-    return run;
+  /** What a change of the whole job has to wait for: all of it runs then. */
+  #unready(): Promise<unknown> | undefined {
+    if (this.#ending || !['starting', 'running', 'draining'].includes(this.#state)) throw this.#refusal(`it is ${this.#state}`);
+    if (this.#regions.isRestarting) return this.#restarts.settled();
+    if (!this.#regions.isOpen) return this.#unlessBroken(this.#regions.whenRunning);
+    return this.#nodes.isBusy ? this.#nodes.settled() : undefined;
   }
 
-  #unlessBroken<T>(work: Promise<T>): Promise<T> {
-    return Promise.race([work, this.#broken.promise, this.#attempt.whenFailed]);
+  #unlessBroken<T>(work: Promise<T>, regions = this.#regions): Promise<T> {
+    return Promise.race([work, this.#broken.promise, regions.whenFailed]);
   }
 
   async #take(kind: CheckpointKind | undefined, { stop, target }: { readonly stop: boolean; readonly target?: string | undefined }): Promise<TakenCut> {
     if (kind !== undefined && this.#submission.checkpoints?.store === undefined)
       throw new MillraceError('UNSUPPORTED', `job ${this.name} has no place for a ${kind}: it was submitted without a checkpoint store`);
-    await this.#untilRunning();
-    const { handles } = this.#attempt;
-    if (handles.every((handle) => handle.ended !== undefined)) throw this.#refusal('its input has ended, the last cut is being taken');
+    if (this.#regions.hasEnded) throw this.#refusal('its input has ended, the last cut is being taken');
+    const request = { handles: this.#regions.handles, plan: this.#deployer.plan, stop };
     // Also where something fails meanwhile: a restart must know whether this cut became durable.
-    return this.#checkpoints.take({ handles, plan: this.#plan, stop, ...(kind === undefined ? {} : { kind }), ...(target === undefined ? {} : { target }) });
-  }
-
-  async #untilRunning(): Promise<void> {
-    await this.#unlessBroken(this.#attempt.whenRunning);
-    await this.#nodes.settled();
-    if (this.#ending || (this.#state !== 'running' && this.#state !== 'draining')) throw this.#refusal(`it is ${this.#state}`);
+    return this.#checkpoints.take({ ...request, ...(kind === undefined ? {} : { kind }), ...(target === undefined ? {} : { target }) });
   }
 
   #refusal(why: string): MillraceError {
@@ -192,189 +191,173 @@ export class JobRun implements RunningJob {
   }
 
   async #scale(operatorOrRole: string, parallelism: number): Promise<void> {
-    const override = checkScale(this.#submission.graph, operatorOrRole, parallelism, this.#submission.keyGroups);
-    await this.#untilRunning();
+    const { graph, keyGroups, parallelism: byDefault } = this.#submission;
+    const override = checkScale(graph, operatorOrRole, parallelism, keyGroups);
     if (this.#state !== 'running') throw new MillraceError('CUT_FAILED', `job ${this.name} is ${this.#state}: only a running job can be scaled`);
-    const overrides = { ...this.#overrides, ...override };
-    const plan = planJob(this.#submission.graph, { parallelism: this.#submission.parallelism, keyGroups: this.#submission.keyGroups, overrides });
+    const overrides = { ...this.#deployer.shape.overrides, ...override };
+    const plan = planJob(graph, { parallelism: byDefault, keyGroups, overrides });
     checkSlots(plan, this.#options.maxThreads);
     this.#state = 'rescaling';
     try {
-      await this.#redeploy(plan, overrides);
+      await this.#redeploy({ plan, overrides });
     } finally {
-      if (this.#state === 'rescaling') this.#resumed();
+      // Something may have ended it meanwhile.
+      if ((this.#state as RunState) === 'rescaling') this.#rescaled();
     }
   }
 
-  async #redeploy(plan: JobGraph, overrides: Readonly<Record<string, number>>): Promise<void> {
-    const old = this.#attempt.handles;
-    const { cut, state } = await this.#checkpoints.take({ handles: old, plan: this.#plan, stop: true });
-    const kept = keptSubtasks(old, plan);
+  async #redeploy(shape: JobShape): Promise<void> {
+    const old = this.#regions.handles;
+    const { cut, state } = await this.#checkpoints.take({ handles: old, plan: this.#deployer.plan, stop: true });
+    const kept = keptSubtasks(old, shape.plan);
     const leaving = old.filter((handle) => !kept.includes(handle));
     for (const handle of leaving) handle.post({ type: 'close' });
     const deadline = { ms: this.#options.cancelTimeoutMs, what: `redeployment of job ${this.name}: closing ${leaving.map(({ name }) => name).join(', ')}` };
     await this.#unlessBroken(withDeadline(Promise.all(leaving.map((handle) => handle.whenClosed)), deadline)).catch((thrown: unknown) => {
-      this.#fail(MillraceError.from(thrown), Date.now());
+      this.#fail(this.#regions.all, MillraceError.from(thrown), Date.now());
       throw thrown;
     });
-    this.#plan = plan;
-    this.#overrides = overrides;
+    this.#deployer.reshape(shape);
     // From here on the job has its new shape: an attempt that fails is a matter of its restart.
-    await this.#start({ number: cut, state }, kept).catch((thrown: unknown) => {
-      if (this.#state !== 'restarting') throw thrown;
+    await this.#start(this.#regions.all, { number: cut, state }, kept).catch((thrown: unknown) => {
+      if (!this.#regions.isRestarting) throw thrown;
     });
   }
 
-  /** The next attempt, from a cut or from the beginning. */
-  async #start(point: RecoveryPoint | undefined, kept: readonly SubtaskHandle[]): Promise<void> {
-    this.#statistics.keep(this.metrics());
-    this.#attempts++;
-    this.#attempt = this.#deploy(point, kept);
-    await this.#unlessBroken(this.#attempt.whenRunning);
-  }
-
-  #resumed(): void {
+  #rescaled(): void {
     this.#state = this.#drainAsked ? 'draining' : 'running';
-    if (this.#drainAsked) this.#postDrain();
+    if (this.#drainAsked) postDrain(this.#regions.handles);
     this.#finishIfAllEnded();
   }
 
-  #postDrain(): void {
-    for (const handle of this.#attempt.handles) handle.post({ type: 'drain' });
+  /** The next attempt of regions, from a cut or from the beginning. */
+  async #start(regions: readonly RegionRun[], point: RecoveryPoint | undefined, kept: readonly SubtaskHandle[]): Promise<void> {
+    const leaving = regions.flatMap(({ handles }) => handles).filter((handle) => !kept.includes(handle));
+    this.#statistics.keep(leaving.flatMap((handle) => handle.metrics({})));
+    this.#deployer.nextAttempt();
+    for (const each of regions) each.attempt = this.#deployer.deploy(each.region, point, kept);
+    const started = new JobRegions(regions);
+    await this.#unlessBroken(started.whenRunning, started);
   }
 
-  #deploy(point: RecoveryPoint | undefined, kept: readonly SubtaskHandle[]): JobAttempt {
-    const request: DeploymentRequest = {
-      job: this.#jobTask(),
-      plan: this.#plan,
-      attempt: this.#attempts,
-      restored: point?.state,
-      kept,
-      scopeOf: (role) => this.#policy.scopeOf(role),
-      onMessage: (handle, message) => this.#receive(handle, message),
-      onLost: (handle, error) => this.#lost(handle, error),
+  #deploys(shape: JobShape): JobDeployer {
+    const listener = this.#listener();
+    const parts = {
+      ...{ submission: this.#submission, options: this.#options, hosts: this.#hosts, policy: this.#policy },
+      lastCut: () => this.#checkpoints.lastCut,
+      onMessage: receive.bind(undefined, listener),
+      onLost: (handle: SubtaskHandle, error: MillraceError): void => {
+        const region = this.#regions.of(handle);
+        if (region !== undefined) this.#lost(region, handle, error);
+      },
     };
-    const attempt = new JobAttempt(this.#hosts, request, this.#checkpoints.lastCut);
-    attempt.watchStart(this.#options.startTimeoutMs, (error) => this.#attempt === attempt && this.#fail(error, Date.now()));
-    return attempt;
+    return new JobDeployer(
+      {
+        ...parts,
+        onLate: (attempt, error) => {
+          const region = this.#regions.deployedAs(attempt);
+          if (region !== undefined) this.#fail([region], error, Date.now());
+        },
+      },
+      shape,
+    );
   }
 
-  #jobTask(): JobTask {
-    const { id, name, bundle, params, parallelism, keyGroups } = this.#submission;
+  #listener(): MessageListener {
     return {
-      ...{ id, name, params, parallelism, keyGroups },
-      bundle,
-      overrides: this.#overrides,
-      fingerprint: this.#plan.fingerprint,
-      description: describeGraph(this.#plan),
-      options: this.#options,
+      submission: this.#submission,
+      checkpoints: this.#checkpoints,
+      regions: () => this.#regions,
+      isLeaving: (handle) => this.#nodes.isLeaving(handle),
+      opened: (region) => this.#opened(region),
+      ended: () => this.#finishIfAllEnded(),
+      failed: (region, handle, error, atMs) => this.#failed(region, handle, error, atMs),
+      jobFailed: (error) => this.#fail(this.#regions.all, error, Date.now()),
     };
   }
 
-  #receive(handle: SubtaskHandle, message: FromSubtask): void {
-    if (message.type === 'log') this.#submission.log(message.record);
-    else if (message.type === 'report') this.#report(handle, message);
-    // What a closed attempt still says is not about this one.
-    else if (this.#attempt.handles.includes(handle) && !this.#nodes.isLeaving(handle)) this.#heard(handle, message);
+  #opened(region: RegionRun): void {
+    region.hasRun = true;
+    if (this.#state === 'starting' && this.#regions.all.every(({ hasRun }) => hasRun)) this.#state = 'running';
+    if (this.#drainAsked) postDrain(region.handles);
   }
 
-  #heard(handle: SubtaskHandle, message: Exclude<FromSubtask, { type: 'log' | 'report' }>): void {
-    switch (message.type) {
-      case 'running':
-        if (this.#attempt.opened(handle)) this.#allRunning();
-        return;
-      case 'snapshot':
-        this.#checkpoints.answered(handle, message.cut, message.state);
-        return;
-      case 'declined':
-        this.#checkpoints.declined(message.cut, message.error);
-        return;
-      case 'ended':
-        handle.ended = message.state;
-        this.#checkpoints.ended();
-        this.#finishIfAllEnded();
-        return;
-      case 'failed':
-        this.#failed(handle, message.error, message.atMs);
-        return;
-      case 'publish':
-        this.#attempt.deployment.board.publish(message.key, message.value);
-        return;
-      case 'lookup':
-        this.#attempt.deployment.board.lookup(message.key, (value) => handle.post({ type: 'found', request: message.request, value }));
-        return;
-      case 'closed':
-      case 'metric':
-    }
+  #lost(region: RegionRun, handle: SubtaskHandle, error: MillraceError): void {
+    this.#failed(region, handle, error, Date.now());
+    // Its last state has gone with it, where nobody succeeds it.
+    if (region.isRestarting) handle.ended = undefined;
   }
 
-  #report(handle: SubtaskHandle, { uid, channel, value }: Extract<FromSubtask, { type: 'report' }>): void {
-    try {
-      this.#submission.onReport?.({ uid, subtask: handle.index, attempt: handle.attempt, channel, value });
-    } catch (thrown) {
-      this.#fail(MillraceError.from(thrown, 'USER_FUNCTION', `onReport of job ${this.name}`), Date.now());
-    }
+  #hangs(handle: SubtaskHandle, error: MillraceError): void {
+    const region = this.#regions.of(handle);
+    if (region === undefined) return;
+    this.#failed(region, handle, error, Date.now());
+    // It would not hear that it has to close.
+    handle.kill();
   }
 
-  #allRunning(): void {
-    this.#hasRun = true;
-    if (this.#state === 'starting') this.#state = 'running';
-    if (this.#drainAsked) this.#postDrain();
+  #failed(region: RegionRun, handle: SubtaskHandle, error: MillraceError, atMs: number): void {
+    // What ends it when it is being replaced is no other cause.
+    if (this.#nodes.isLeaving(handle)) return;
+    if (this.#nodes.replace(region.attempt, handle, error)) this.#lastFailure = error;
+    else this.#fail([region], error, atMs, handle);
   }
 
-  #lost(handle: SubtaskHandle, error: MillraceError): void {
-    if (!this.#attempt.handles.includes(handle)) return;
-    if (this.#nodes.replace(this.#attempt, handle, error)) this.#lastFailure = error;
-    else {
-      handle.ended = undefined;
-      this.#fail(error, Date.now(), handle);
-    }
-  }
-
-  #failed(handle: SubtaskHandle, failure: EncodedError, atMs: number): void {
-    const error = decodeError(failure);
-    if (this.#nodes.replace(this.#attempt, handle, error)) this.#lastFailure = error;
-    else this.#fail(error, atMs, handle);
-  }
-
-  #fail(failure: MillraceError | EncodedError, atMs: number, handle?: SubtaskHandle): void {
-    const cause = this.#attempt.fail(failure, atMs, handle?.vertex.operators[0]?.role);
+  /** Of regions together: those that do not restart already, will. */
+  #fail(own: readonly RegionRun[], failure: MillraceError, atMs: number, handle?: SubtaskHandle): void {
+    // What is deployed while the shape of the job changes is neither the old nor the new job.
+    const regions = this.#state === 'rescaling' ? this.#regions.all : own;
+    for (const region of regions) region.failed(failure, atMs, handle);
+    const cause = regions[0]?.lastFailure ?? failure;
     this.#lastFailure = cause;
     if (this.#ending) return;
     // What cannot open at the first start has lost nothing, and is for the person who started it, unless it is mere bad luck.
-    const hasRun = this.#hasRun || handle?.running === true || cause.retryable;
-    if (!hasRun || !this.#policy.restarts) void this.#tearDown('failed');
-    else if (this.#state !== 'restarting') {
-      this.#state = 'restarting';
-      this.#checkpoints.abandon(new MillraceError('CUT_FAILED', `job ${this.name} restarts`, { details: { abandoned: true } }));
-      this.#attempt.over();
-      void this.#change(() => this.#restarts.restart(this.#restartable()));
+    const hasRun = regions.every((region) => region.hasBegun) || handle?.running === true || cause.retryable;
+    if (!hasRun || !this.#policy.restarts) {
+      void this.#tearDown('failed');
+      return;
     }
+    const restarting = regions.filter((region) => !region.isRestarting);
+    if (restarting.length === 0) return;
+    this.#abandonCut(`job ${this.name} restarts`);
+    for (const { attempt } of restarting) attempt.over();
+    this.#restarts.begin(restarting);
+  }
+
+  #abandonCut(why: string): void {
+    this.#checkpoints.abandon(new MillraceError('CUT_FAILED', why, { details: { abandoned: true } }));
   }
 
   #nodeRestarting(): NodeRestartingJob {
     return {
-      isRunning: (attempt) => this.#attempt === attempt && !this.#ending && ['starting', 'running', 'draining'].includes(this.#state),
-      nextAttempt: () => ++this.#attempts,
-      abandonCut: () => this.#checkpoints.abandon(new MillraceError('CUT_FAILED', `a node of job ${this.name} restarts`, { details: { abandoned: true } })),
+      isRunning: (attempt) => {
+        const isUsual = !this.#ending && ['starting', 'running', 'draining'].includes(this.#state);
+        return isUsual && this.#regions.deployedAs(attempt)?.isRestarting === false;
+      },
+      nextAttempt: () => this.#deployer.nextAttempt(),
+      abandonCut: () => this.#abandonCut(`a node of job ${this.name} restarts`),
       succession: ({ cutsBefore }) => {
         const decided = this.#checkpoints.lastCut;
         return { decided, barrier: decided > cutsBefore ? decided : 0 };
       },
       state: () => this.#checkpoints.point?.state,
       keep: (samples) => this.#statistics.keep(samples),
-      fail: (error, handle) => this.#fail(error, Date.now(), handle),
+      fail: (error, attempt, handle) => {
+        const region = this.#regions.deployedAs(attempt);
+        if (region !== undefined) this.#fail([region], error, Date.now(), handle);
+      },
     };
   }
 
-  #restartable(): RestartableJob {
+  #restarting(): RestartingJob {
     return {
       isEnding: () => this.#ending,
-      attempt: () => this.#attempt,
+      isWhole: (regions) => regions.length === this.#regions.all.length,
+      untilUnchanged: () => this.#changes.underWay,
       point: () => this.#checkpoints.point,
       whenBroken: this.#broken.promise,
-      start: (from) => this.#start(from, []),
-      resumed: () => this.#state === 'restarting' && this.#resumed(),
+      start: (regions, from) => this.#start(regions, from, []),
+      resumed: () => this.#finishIfAllEnded(),
       giveUp: async (error) => {
         this.#lastFailure = error;
         await this.#tearDown('failed');
@@ -383,38 +366,38 @@ export class JobRun implements RunningJob {
   }
 
   #finishIfAllEnded(): void {
-    const { handles } = this.#attempt;
-    const isBusy = this.#ending || this.#state === 'rescaling' || this.#state === 'restarting';
-    if (isBusy || !handles.every((handle) => handle.ended !== undefined)) return;
-    this.#change(() => this.#finish(handles)).catch(() => undefined);
+    const isBusy = this.#ending || this.#state === 'rescaling' || this.#regions.isRestarting;
+    if (!isBusy && this.#regions.hasEnded) this.#changes.run(() => this.#finish()).catch(() => undefined);
   }
 
   /** The last cut is there: everybody commits, then closes by itself. */
-  async #finish(handles: readonly SubtaskHandle[]): Promise<void> {
-    if (this.#ending || this.#attempt.handles !== handles || !handles.every((handle) => handle.ended !== undefined)) return;
+  async #finish(): Promise<void> {
+    const { handles, hasEnded } = this.#regions;
+    if (!hasEnded) return;
     try {
-      await this.#checkpoints.final(this.#plan, mergeStates(handles.map((handle) => handle.ended ?? {})));
+      await this.#checkpoints.final(this.#deployer.plan, mergeStates(handles.map((handle) => handle.ended ?? {})));
     } catch (thrown) {
       // Committed output that no checkpoint knows of would be written again by a run that restores.
-      this.#fail(MillraceError.from(thrown), Date.now());
+      this.#fail(this.#regions.all, MillraceError.from(thrown), Date.now());
       return;
     }
     for (const handle of handles) handle.post({ type: 'complete', cut: finalCut });
     await this.#unlessBroken(Promise.all(handles.map((handle) => handle.whenClosed))).catch(() => undefined);
-    if (!this.#ending && this.#state !== 'restarting') await this.#tearDown('finished');
+    if (!this.#ending && !this.#regions.isRestarting) await this.#tearDown('finished');
   }
 
   /** Ends whatever still runs, at once or by force; nothing of the job remains. */
   async #tearDown(state: EndState): Promise<void> {
     this.#ending = true;
     this.#schedule.stop();
+    this.#hung?.stop();
     const stopped = new MillraceError('CUT_FAILED', `job ${this.name} has ${state === 'finished' ? 'finished' : `been ${state}`}`, {
       details: { abandoned: true },
     });
     this.#broken.reject(stopped);
-    this.#attempt.over();
+    this.#regions.over();
     this.#checkpoints.abandon(stopped);
-    const { handles } = this.#attempt;
+    const { handles } = this.#regions;
     for (const handle of handles) handle.post({ type: 'close' });
     const closed = Promise.all(handles.map((handle) => handle.whenClosed));
     await withDeadline(closed, { ms: this.#options.cancelTimeoutMs, what: `closing job ${this.name}` }).catch(() => undefined);
@@ -422,7 +405,7 @@ export class JobRun implements RunningJob {
     await this.#hosts.destroy();
     await Promise.all(handles.map((handle) => handle.whenClosed));
     // A failure while a finished job closes is a failure still: a sink may not have committed.
-    const failure = state === 'failed' ? this.#lastFailure : this.#attempt.failure.cause;
+    const failure = state === 'failed' ? this.#lastFailure : this.#regions.failure;
     this.#state = failure !== undefined && state !== 'cancelled' ? 'failed' : state;
     if (this.#state === 'failed') this.#end.reject(failure);
     else this.#end.resolve(this.#summary(state as JobSummary['state']));
@@ -431,10 +414,14 @@ export class JobRun implements RunningJob {
   #summary(state: JobSummary['state']): JobSummary {
     return {
       ...{ id: this.id, name: this.name, state, durationMs: Date.now() - this.#startedAtMs },
-      operators: this.#statistics.operators(this.#plan),
+      operators: this.#statistics.operators(this.#deployer.plan),
       checkpoints: this.#checkpoints.status,
       restarts: this.#restarts.count,
       nodeRestarts: this.#nodes.count,
     };
   }
+}
+
+function postDrain(handles: readonly SubtaskHandle[]): void {
+  for (const handle of handles) handle.post({ type: 'drain' });
 }

@@ -10,7 +10,7 @@ import type { SubtaskHandle } from './subtask-handle.js';
 
 /** What the restart of one node needs of its job. */
 export interface NodeRestartingJob {
-  /** True while this attempt goes on, and neither ends, nor restarts, nor changes its shape. */
+  /** True while this attempt of a region goes on, and neither ends, nor restarts, nor changes its shape. */
   isRunning(attempt: JobAttempt): boolean;
   /** Number for the next deployment of anything: the lease epoch of a successor. */
   nextAttempt(): number;
@@ -21,7 +21,7 @@ export interface NodeRestartingJob {
   state(): CutState | undefined;
   /** The metrics of the lost node. */
   keep(samples: readonly MetricSample[]): void;
-  fail(error: MillraceError, handle: SubtaskHandle): void;
+  fail(error: MillraceError, attempt: JobAttempt, handle: SubtaskHandle): void;
 }
 
 /**
@@ -31,7 +31,7 @@ export interface NodeRestartingJob {
  * ```
  * failed ──► cut in progress aborted ──► closed, by force after cancelTimeoutMs ──► delay ──► successor opens ──► running
  *    │                                                                                              │
- *    └── not replaceable, lost a peer, limit reached ───────► the whole job ◄──── fails before ─────┘
+ *    └── not replaceable, lost a peer, limit reached ──────► the whole region ◄─── fails before ─────┘
  * ```
  */
 export class NodeRestarts {
@@ -74,12 +74,16 @@ export class NodeRestarts {
     return this.#leaving.has(handle);
   }
 
-  /** Resolves when every successor has opened, or the job has taken over. */
+  get isBusy(): boolean {
+    return this.#underWay.size > 0;
+  }
+
+  /** Resolves when every successor has opened, or its region has taken over. */
   async settled(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
-  /** @returns false where the failure is the whole job's */
+  /** @returns false where the failure is the whole region's */
   replace(attempt: JobAttempt, handle: SubtaskHandle, cause: MillraceError): boolean {
     if (this.#leaving.has(handle)) return true;
     // Who lost a peer is rarely the one to be replaced; what cannot open will not do so the next time.
@@ -94,7 +98,7 @@ export class NodeRestarts {
     attempt.gaveUp(handle);
     attempt.deployment.withdraw(handle);
     const work = this.#succeed(attempt, handle, decision.delayMs)
-      .catch((thrown: unknown) => this.#job.fail(MillraceError.from(thrown), handle))
+      .catch((thrown: unknown) => this.#job.fail(MillraceError.from(thrown), attempt, handle))
       .finally(() => {
         this.#underWay.delete(work);
         this.#leaving.delete(handle);

@@ -34,6 +34,8 @@ export interface Succession {
 export interface JobTask extends PlannedJob {
   readonly id: string;
   readonly options: ResolvedEmbeddedEngineOptions;
+  /** How long a thread may be away from its event loop; undefined: for ever. */
+  readonly hangTimeoutMs: number | undefined;
 }
 
 export interface InputChannel {

@@ -10,6 +10,8 @@ export type RestartDecision = { readonly restart: true; readonly delayMs: number
 interface Streak {
   readonly first: MillraceError;
   readonly timesMs: number[];
+  /** When the last restart that was decided begins. */
+  restartAtMs: number;
 }
 
 /**
@@ -43,7 +45,7 @@ export class RestartPolicy {
   }
 
   decide(cause: MillraceError, role: string | undefined, nowMs: number): RestartDecision {
-    const key = role !== undefined && Object.hasOwn(this.#settings.roles, role) ? role : '';
+    const key = this.#keyOf(role);
     const strategy = this.#settings.roles[key] ?? this.#settings.otherwise;
     if (isLasting(cause.code) || strategy.strategy === 'none') return { restart: false, error: cause };
     const streak = this.#streak(key, strategy, cause, nowMs);
@@ -51,7 +53,23 @@ export class RestartPolicy {
     if (failures > limitOf(strategy)) return { restart: false, error: exhausted(streak, cause, key, strategy) };
     streak.timesMs.push(nowMs);
     this.#restarts++;
-    return { restart: true, delayMs: delayOf(strategy, failures) };
+    const delayMs = delayOf(strategy, failures);
+    streak.restartAtMs = nowMs + delayMs;
+    return { restart: true, delayMs };
+  }
+
+  /**
+   * The restart that was decided already and has not begun: what fails elsewhere in the job meanwhile is taken for an effect of
+   * the same cause, and counts with it. undefined: there is none.
+   */
+  joined(cause: MillraceError, role: string | undefined, nowMs: number): RestartDecision | undefined {
+    const restartAtMs = this.#streaks.get(this.#keyOf(role))?.restartAtMs ?? -Infinity;
+    return isLasting(cause.code) || restartAtMs <= nowMs ? undefined : { restart: true, delayMs: restartAtMs - nowMs };
+  }
+
+  /** Of the strategy that counts for a node of this role; '' where it is that of the job. */
+  #keyOf(role: string | undefined): string {
+    return role !== undefined && Object.hasOwn(this.#settings.roles, role) ? role : '';
   }
 
   /** Failures that belong together. */
@@ -63,7 +81,7 @@ export class RestartPolicy {
       if (strategy.strategy === 'failureRate') while (nowMs - (before.timesMs[0] ?? nowMs) > strategy.per) before.timesMs.shift();
       return before;
     }
-    const streak = { first: cause, timesMs: [] };
+    const streak = { first: cause, timesMs: [], restartAtMs: -Infinity };
     this.#streaks.set(key, streak);
     return streak;
   }

@@ -11,6 +11,7 @@ import type { FromSubtask } from '../runtime/protocol.js';
 import { RendezvousClient } from '../runtime/rendezvous.js';
 import type { StateOutlet, SubtaskRunner } from '../runtime/subtask-runner.js';
 import { ChannelEnds } from './channel-ends.js';
+import { beat } from './hung-threads.js';
 import { PositionExchange } from './position-exchange.js';
 import type { SubtaskTask } from './protocol.js';
 
@@ -21,9 +22,11 @@ export function startSubtask(
   task: SubtaskTask,
   graph: JobGraph,
   post: Post,
-): { readonly runner: SubtaskRunner; readonly open: () => Promise<boolean>; readonly ends: ChannelEnds } {
+): { readonly runner: SubtaskRunner; readonly open: () => Promise<boolean>; readonly close: () => void } {
   const vertex = graph.vertices[task.vertex] as JobVertex;
   const metrics = new MetricsBlock(task.metrics, (metric) => post({ type: 'metric', metric }));
+  const { hangTimeoutMs } = task.job;
+  const stopBeating = hangTimeoutMs === undefined ? undefined : beat(metrics.group({ chain: vertex.name }), hangTimeoutMs);
   const abort = new AbortController();
   const rendezvous = new RendezvousClient(post, systemClock);
   const ends = new ChannelEnds({
@@ -50,7 +53,11 @@ export function startSubtask(
     state: stateMessages(post),
     parallelismOf: ({ parallelism }) => parallelism,
   });
-  return { runner, open, ends };
+  const close = (): void => {
+    stopBeating?.();
+    ends.close();
+  };
+  return { runner, open, close };
 }
 
 function createExchanges(task: SubtaskTask, graph: JobGraph, ends: ChannelEnds): Map<number, ExchangeWriter> {

@@ -61,6 +61,12 @@ export class SubtaskHandle {
     this.#threadFree.resolve();
   }
 
+  /** Of a metric; undefined before it was announced. */
+  value(metric: string): number | undefined {
+    const entry = this.#entries.find(({ name }) => name === metric);
+    return entry && this.#values[entry.at];
+  }
+
   metrics(labels: Readonly<Record<string, string>>): MetricSample[] {
     return this.#entries.map((entry) => readMetric(this.#values, entry, { ...labels, subtask: String(this.index) }));
   }

@@ -1,6 +1,5 @@
 import { encodeError } from '../../core/index.js';
 import { planAgain } from '../runtime/plan-again.js';
-import type { ChannelEnds } from './channel-ends.js';
 import type { FromSubtask, ToSubtask } from '../runtime/protocol.js';
 import type { SubtaskTask } from './protocol.js';
 import { startSubtask } from './start-subtask.js';
@@ -20,7 +19,7 @@ export default async function runSubtask(task: SubtaskTask): Promise<void> {
   const failed = (error: unknown): void =>
     post({ type: 'failed', atMs: performance.timeOrigin + performance.now(), error: encodeError(error, 'USER_FUNCTION') });
   onStray = failed;
-  let ends: ChannelEnds | undefined;
+  let close: (() => void) | undefined;
   // Messages may come before the subtask is there: the handler queues them until then.
   const early: ToSubtask[] = [];
   let handle = (message: ToSubtask): void => void early.push(message);
@@ -29,7 +28,7 @@ export default async function runSubtask(task: SubtaskTask): Promise<void> {
     const graph = await planAgain(task.job);
     const started = startSubtask(task, graph, post);
     const { runner, open } = started;
-    ends = started.ends;
+    close = started.close;
     onStray = (error) => runner.fail(error, runner.head);
     handle = (message) => runner.handle(message);
     for (const message of early) runner.handle(message);
@@ -40,7 +39,7 @@ export default async function runSubtask(task: SubtaskTask): Promise<void> {
     post({ type: 'closed' });
   } finally {
     onStray = undefined;
-    ends?.close();
+    close?.();
     port.close();
   }
 }

@@ -33,4 +33,9 @@ export class FirstCause {
     this.#cause = error;
     this.#role = role;
   }
+
+  /** Of two attempts that end together. */
+  merge(other: FirstCause): void {
+    if (other.#cause !== undefined) this.add(other.#cause, other.#atMs, other.#role);
+  }
 }

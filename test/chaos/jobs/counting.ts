@@ -1,4 +1,4 @@
-import { adam, bool, concat, count, defineJob, defineModel, dense, fromLoss, int32, numeric, param, sgd, t, tumbling } from 'millrace';
+import { adam, bool, concat, count, defineJob, defineModel, dense, fromLoss, int32, numeric, param, sgd, t, tumbling, type StreamEnvironment } from 'millrace';
 import { batchRows, fileEnds, kafkaEnds } from './ends.js';
 import { heldAt, leaveMarks } from './marks.js';
 import { sabotage } from './sabotage.js';
@@ -42,6 +42,7 @@ export default defineJob({
     topics: param(t.string(), { default: '' }),
     partitions: param(t.int32(), { default: 1 }),
     marks: param(t.string(), { default: '' }),
+    beside: param(t.bool(), { default: false }),
   },
   restart: { strategy: 'fixedDelay', attempts: 100, delay: 0 },
   build({ source, env, params }) {
@@ -78,5 +79,17 @@ export default defineJob({
       .select('key', 'seen')
       .to(ends.sink('counts'), { uid: 'counts' });
     byKey.window(tumbling('1 s')).summarize({ records: count() }).to(ends.sink('windows'), { uid: 'windows' });
+    if (params.beside) countBeside(env, output, params.records, params.rate);
   },
 });
+
+/** A region of its own: a stream that nothing else of the job reads, counted by key. */
+function countBeside(env: StreamEnvironment, output: string, records: number, rate: number): void {
+  env
+    .source(fileEnds(output, records, rate).numbers, { name: 'beside', time: 'at', batchRows })
+    .with({ key: int32((r) => r.n % 7), seen: int32(() => 1) })
+    .keyBy('key')
+    .reduce((sum, r) => ({ ...r, seen: sum.seen + 1 }))
+    .select('key', 'seen')
+    .to(fileEnds(output, records, rate).sink('beside'), { uid: 'beside-counts' });
+}

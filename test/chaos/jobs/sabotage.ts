@@ -10,7 +10,7 @@ export function sabotage(env: StreamEnvironment, folder: string): void {
   builder.whenBuilt(() => {
     for (const node of allNodes((id) => builder.node(id))) {
       const create = node.create.bind(node);
-      const label = node.role ?? (node.kind === 'source' || node.kind === 'sink' ? node.kind : undefined);
+      const label = node.role ?? (node.name === 'beside' ? 'beside' : node.kind === 'source' || node.kind === 'sink' ? node.kind : undefined);
       if (label === undefined) continue;
       (node as { create: OperatorNode['create'] }).create = () => {
         const subtask = create();

@@ -102,3 +102,14 @@ test('cancel works while a job waits for its restart', async () => {
   await started.job.cancel();
   assert.equal(started.job.state, 'cancelled');
 });
+
+test('a thread that hangs is ended by force after hangTimeout, and restarts; without a strategy the job fails saying so', async () => {
+  const pipeline = failing([{ at: 4_000, how: 'hang', afterCut: true }]);
+  const started = await startPipeline(pipeline, { restart: soon, checkpoints: cuts, hangTimeoutMs: 4_000 });
+  await started.job.finished;
+  assertExact(committedRows(started), count, keys);
+  assert.equal(started.job.status().restarts, 1);
+  assert.match(started.job.status().error?.message ?? '', /^middle \(subtask 2 of 2\): its thread hangs, .* for 4000 ms \(hangTimeout\)/);
+  const alone = await startPipeline(failing([{ at: 0, how: 'hang' }]), { hangTimeoutMs: 1_000 });
+  await assert.rejects(alone.job.finished, { code: 'THREAD_LOST', message: /its thread hangs/ });
+});

@@ -84,3 +84,15 @@ test('a job that takes checkpoints restarts by default, another one does not', (
   assert.equal(restartSettings(undefined, undefined, true).otherwise.strategy, 'exponentialBackoff');
   assert.equal(restartSettings(undefined, undefined, false).otherwise.strategy, 'none');
 });
+
+test('what fails elsewhere before a restart begins goes along with it and is not counted; a lasting failure is', () => {
+  const fixed = policy({ strategy: 'fixedDelay', attempts: 1, delay: 100 }, { ps: { strategy: 'fixedDelay', attempts: 1, delay: 5 } });
+  assert.equal(fixed.joined(failure('a'), undefined, 0), undefined);
+  assert.equal(delay(fixed.decide(failure('a'), undefined, 0)), 100);
+  assert.deepEqual(fixed.joined(failure('b'), 'worker', 40), { restart: true, delayMs: 60 });
+  assert.equal(fixed.joined(failure('b'), 'ps', 40), undefined);
+  assert.equal(fixed.joined(new MillraceError('STATE_MISMATCH', 'c'), undefined, 40), undefined);
+  assert.equal(fixed.joined(failure('d'), undefined, 100), undefined);
+  assert.equal(fixed.count, 1);
+  assert.match(String(delay(fixed.decide(failure('d'), undefined, 100))), /^a \(restarted 1 times/);
+});

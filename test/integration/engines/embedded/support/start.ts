@@ -15,7 +15,7 @@ export interface Started {
   until(isTrue: () => boolean): Promise<void>;
 }
 
-export interface StartOptions extends Partial<Pick<JobSubmission, 'checkpoints' | 'restart' | 'restore' | 'overrides'>> {
+export interface StartOptions extends Partial<Pick<JobSubmission, 'checkpoints' | 'restart' | 'restore' | 'overrides' | 'hangTimeoutMs'>> {
   readonly keyGroups?: number;
   readonly engine?: EmbeddedEngineOptions;
   readonly parallelism?: number;

@@ -50,6 +50,7 @@ export class Numbers implements SourceSubtask {
 
   open(context: SubtaskContext, restored: readonly StateChunk[]): void {
     this.#context = context;
+    context.report('open', context.attempt);
     this.#output = context.output();
     this.#splits = context.isRestored
       ? restored.map((part) => valueOf<Split>(part))
@@ -82,9 +83,9 @@ export class Numbers implements SourceSubtask {
 }
 
 /** How an attempt ends early: the first one as the first entry says, and so on; at a record of at least `at`, and not before a cut of its own. */
-export type FailEvery = readonly { readonly at: number; readonly how: 'throw' | 'exit' | 'kill' | 'spin'; readonly afterCut?: boolean }[];
+export type FailEvery = readonly { readonly at: number; readonly how: 'throw' | 'exit' | 'kill' | 'spin' | 'hang'; readonly afterCut?: boolean }[];
 
-/** With 'spin' the last subtask hangs this many records before the first one throws. */
+/** With 'spin' the last subtask hangs this many records before the first one throws; with 'hang' it hangs, and no other fails. */
 const spinsBefore = 500;
 
 /** Emits {key, count} for each row: a running count by key, kept by key group. Fails on a key of a group not its own. */
@@ -105,6 +106,7 @@ export class CountByKey implements Subtask {
 
   open(context: SubtaskContext, restored: readonly StateChunk[]): void {
     this.#context = context;
+    context.report('open', context.attempt);
     for (const part of restored) {
       const { entries, padding } = valueOf<{ entries: [string, number][]; padding: string }>(part);
       if (padding.length !== this.paddingBytes || /[^x]/.test(padding)) throw new Error('the padding is damaged');
@@ -116,9 +118,10 @@ export class CountByKey implements Subtask {
     const { from, to, total } = this.#context.keyGroups;
     const rows = batch.rows() as unknown as Row[];
     const end = this.failEvery[this.#context.attempt];
-    const spins = end?.how === 'spin' && this.#context.index === this.#context.parallelism - 1;
+    const isLast = this.#context.index === this.#context.parallelism - 1;
+    const spins = isLast && (end?.how === 'spin' || end?.how === 'hang');
     const isDue = end?.afterCut !== true || this.#hasCut;
-    if (end !== undefined && isDue && rows.some(({ n }) => n >= end.at - (spins ? spinsBefore : 0))) {
+    if (end !== undefined && isDue && (isLast || end.how !== 'hang') && rows.some(({ n }) => n >= end.at - (spins ? spinsBefore : 0))) {
       if (end.how === 'exit') process.exit(3);
       if (end.how === 'kill') process.kill(process.pid, 'SIGKILL');
       if (spins) for (;;);
@@ -134,7 +137,7 @@ export class CountByKey implements Subtask {
     this.#context.output().emit(batchOf(out));
   }
 
-  freeze(): Snapshot {
+  freeze(_cut?: number): Snapshot {
     const groups = new Map<number, [string, number][]>();
     for (const [key, count] of this.#counts) {
       const group = keyGroupOf(key, this.#context.keyGroups.total);
@@ -223,6 +226,7 @@ export class Committing implements Subtask {
 
   open(context: SubtaskContext, restored: readonly StateChunk[]): void {
     this.#context = context;
+    context.report('open', context.attempt);
     for (const part of restored) context.report('committed', valueOf<Transaction>(part));
   }
 
