@@ -54,8 +54,9 @@ export function moveTo(window: LandedWindow, now: number, spanMs: number): void 
     window.delaySum -= delay;
     if (delay > lateMinutes) window.lateCount--;
   }
-  // Cutting the arrays at each step would copy them each time; half is a price of one copy per flight.
-  if (window.first > 64 && window.first * 2 > times.length) {
+  // Cutting the arrays at each step would copy them each time; half is a price of one copy per flight. What is not cut off is
+  // in every checkpoint.
+  if (window.first >= 8 && window.first * 2 > times.length) {
     times.splice(0, window.first);
     delays.splice(0, window.first);
     window.air -= window.first;

@@ -4,19 +4,7 @@ import { TimerQueue } from '../time/timer-queue.js';
 import { createCell, type CurrentSlot, type StateCell } from './cells.js';
 import type { StateDescriptors } from './descriptors.js';
 import { KeyIndex } from './key-index.js';
-import type { Key } from './key.js';
-import { decodeState, encodeState } from './state-bytes.js';
-
-const version = 1;
-
-/** What a chunk of one key group holds; `timers` are pairs (index into keys, time). */
-interface GroupState {
-  readonly keys: Key[];
-  readonly state: Record<string, unknown[]>;
-  readonly eventTimers: number[];
-  readonly processingTimers: number[];
-  readonly watermark: number;
-}
+import { decodeGroup, GroupEncoder, type GroupState } from './group-state.js';
 
 /**
  * The keyed state of one subtask: slots of keys, a cell per declared state, timers, and the watermark.
@@ -35,9 +23,11 @@ export class KeyedState implements CurrentSlot {
   readonly processingTimers = new TimerQueue();
   readonly #cells: ReadonlyMap<string, StateCell>;
   readonly #context: SubtaskContext;
+  readonly #encoder: GroupEncoder;
 
   constructor(context: SubtaskContext, descriptors: StateDescriptors) {
     this.#context = context;
+    this.#encoder = new GroupEncoder(context.operator.name);
     this.#cells = new Map(Object.entries(descriptors).map(([name, descriptor]) => [name, createCell(descriptor, this)]));
     const cells = [...this.#cells.values()];
     this.keys = new KeyIndex({
@@ -70,14 +60,14 @@ export class KeyedState implements CurrentSlot {
     });
     this.eventTimers.forEach((time, slot) => groupAt(this.keys.groupOf(slot)).eventTimers.push(indexOf[slot] as number, time));
     this.processingTimers.forEach((time, slot) => groupAt(this.keys.groupOf(slot)).processingTimers.push(indexOf[slot] as number, time));
-    return [...groups].map(([keyGroup, group]) => ({ keyGroup, bytes: encodeState(version, group, this.#context.operator.name) }));
+    return [...groups].map(([keyGroup, group]) => ({ keyGroup, bytes: this.#encoder.encode(group), isGiven: true }));
   }
 
   restore(chunks: readonly StateChunk[]): void {
     const { name } = this.#context.operator;
     const watermarks: number[] = [];
     for (const chunk of chunks) {
-      const group = decodeState(version, chunk, name) as GroupState;
+      const group = decodeGroup(chunk, name);
       watermarks.push(group.watermark);
       this.#refuseUnknown(group);
       const slots = this.keys.slotsOfKeys(group.keys);
