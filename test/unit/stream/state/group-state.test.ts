@@ -38,7 +38,7 @@ const strange = fc.oneof(
   fc.dictionary(fc.string(), scalar),
   fc.array(fc.tuple(scalar, scalar)).map((pairs) => new Map(pairs)),
 );
-const kinds = [
+const kinds: fc.Arbitrary<unknown>[] = [
   scalar,
   fc.double(),
   fc.integer(),
