@@ -1,6 +1,7 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { RecordBatch, SinkConnector, SubtaskContext } from 'millrace';
+import { Predictions } from './predictions.js';
 
 interface Prediction {
   readonly date: Date;
@@ -26,16 +27,14 @@ export interface SummaryOptions {
   readonly facts: Readonly<Record<string, unknown>>;
 }
 
-/** A sink of one's own: keeps each prediction in three columns, and when the stream has ended writes what it was worth. */
+/** A sink of one's own: keeps each prediction, and when the stream has ended writes what it was worth. */
 export function summary({ path, lastShare, facts }: SummaryOptions): SinkConnector<Prediction> {
   return {
     name: 'summary',
     maxParallelism: 1,
     notes: [path, `last ${lastShare * 100} % of the stream`],
     create() {
-      const times: number[] = [];
-      const late: boolean[] = [];
-      const probabilities: number[] = [];
+      const predictions = new Predictions();
       let context: SubtaskContext;
       let startedMs = 0;
       return {
@@ -43,12 +42,8 @@ export function summary({ path, lastShare, facts }: SummaryOptions): SinkConnect
           context = opened;
           startedMs = context.clock.now();
           for (const { bytes } of restored) {
-            const saved = JSON.parse(Buffer.from(bytes).toString('utf8')) as { times: number[]; late: boolean[]; probabilities: number[]; startedMs: number };
-            // One by one: as arguments of one push, millions of values would overflow the stack.
-            for (const time of saved.times) times.push(time);
-            for (const isLate of saved.late) late.push(isLate);
-            for (const probability of saved.probabilities) probabilities.push(probability);
-            startedMs = saved.startedMs;
+            if (bytes.length === 8) startedMs = Buffer.from(bytes).readDoubleLE();
+            else predictions.restore(bytes);
           }
         },
         process(batch: RecordBatch) {
@@ -56,23 +51,22 @@ export function summary({ path, lastShare, facts }: SummaryOptions): SinkConnect
           const dates = rows.column('date');
           const labels = rows.column('late');
           const scores = rows.column('probability');
-          for (let i = 0; i < rows.length; i++) {
-            times.push((dates.get(i) as Date).getTime());
-            late.push(labels.get(i) as boolean);
-            probabilities.push(scores.get(i) as number);
-          }
+          for (let i = 0; i < rows.length; i++) predictions.add((dates.get(i) as Date).getTime(), labels.get(i) as boolean, scores.get(i) as number);
         },
         freeze() {
-          const bytes = Buffer.from(JSON.stringify({ times, late, probabilities, startedMs }));
-          return { parts: () => [{ keyGroup: -1, bytes }] };
+          const started = Buffer.alloc(8);
+          started.writeDoubleLE(startedMs);
+          const chunks = [started, ...predictions.snapshot()].map((bytes) => ({ keyGroup: -1, bytes }));
+          return { parts: () => chunks };
         },
         endOfInput() {
-          const order = times.map((_, i) => i).sort((a, b) => times[a]! - times[b]!);
-          const tail = order.slice(Math.floor(order.length * (1 - lastShare)));
+          const { times, late, probabilities } = predictions.columns();
+          const order = Uint32Array.from(times, (_, i) => i).sort((a, b) => times[a]! - times[b]!);
+          const tail = Array.from(order.subarray(Math.floor(order.length * (1 - lastShare))));
           const seconds = (context.clock.now() - startedMs) / 1000;
           const result = evaluate(
             tail.map((i) => probabilities[i]!),
-            tail.map((i) => late[i]!),
+            tail.map((i) => late[i] === 1),
           );
           const examplesPerSecond = Math.round(times.length / seconds);
           mkdirSync(dirname(path), { recursive: true });

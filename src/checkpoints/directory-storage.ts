@@ -10,6 +10,8 @@ const draftPrefix = '.writing-';
 const removedPrefix = '.removed-';
 /** Bytes gathered for one write. */
 const writeBytes = 1024 * 1024;
+/** Pieces of one write: what every system takes. */
+const mostPieces = 1024;
 
 /**
  * A directory, local or shared.
@@ -102,7 +104,7 @@ class DirectoryDraft implements FolderDraft {
     try {
       const handle = await open(path, 'wx');
       try {
-        for (const piece of gathered(content)) await writeAll(handle, piece);
+        for (const pieces of gathered(content)) await writeAll(handle, pieces);
         await handle.sync();
       } finally {
         await handle.close();
@@ -154,24 +156,34 @@ class OpenFile implements StoredFile {
   }
 }
 
-/** Small pieces in one write. */
-function* gathered(content: Iterable<Uint8Array>): Generator<Uint8Array> {
+/** Many small pieces for one write; none is copied. */
+function* gathered(content: Iterable<Uint8Array>): Generator<Uint8Array[]> {
   let waiting: Uint8Array[] = [];
   let bytes = 0;
   for (const piece of content) {
     waiting.push(piece);
     bytes += piece.byteLength;
-    if (bytes < writeBytes) continue;
-    yield waiting.length === 1 ? piece : Buffer.concat(waiting);
+    if (bytes < writeBytes && waiting.length < mostPieces) continue;
+    yield waiting;
     waiting = [];
     bytes = 0;
   }
-  if (bytes > 0) yield Buffer.concat(waiting);
+  if (bytes > 0) yield waiting;
 }
 
-async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+async function writeAll(handle: FileHandle, pieces: Uint8Array[]): Promise<void> {
   // The operating system may take less than was asked for, as it does when a disk fills up.
-  for (let done = 0; done < bytes.byteLength;) done += (await handle.write(bytes, done, bytes.byteLength - done)).bytesWritten;
+  for (let left = pieces; left.length > 0;) left = behind(left, (await handle.writev(left)).bytesWritten);
+}
+
+/** What is left of the pieces behind their first `bytes`. */
+function behind(pieces: Uint8Array[], bytes: number): Uint8Array[] {
+  let skipped = 0;
+  for (const [i, piece] of pieces.entries()) {
+    if (skipped + piece.byteLength > bytes) return [piece.subarray(bytes - skipped), ...pieces.slice(i + 1)];
+    skipped += piece.byteLength;
+  }
+  return [];
 }
 
 function orEmpty(thrown: NodeJS.ErrnoException): never[] {

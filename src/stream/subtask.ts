@@ -68,6 +68,8 @@ export interface StateChunk {
    */
   readonly keyGroup: number;
   readonly bytes: Uint8Array;
+  /** Made for this cut, alone in their buffer and kept by nobody: an engine may move them instead of copying them. Default false. */
+  readonly isGiven?: boolean;
 }
 
 export interface Snapshot {

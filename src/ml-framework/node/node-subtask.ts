@@ -20,7 +20,7 @@ function snapshotOf(runner: NodeRunner | undefined, cut: number): Snapshot {
   const state = runner === undefined ? [] : [...runner.freeze(cut)];
   return {
     *parts() {
-      for (const bytes of state) yield { keyGroup: -1, bytes } satisfies StateChunk;
+      for (const bytes of state) yield { keyGroup: -1, bytes, isGiven: true } satisfies StateChunk;
     },
   };
 }

@@ -34,7 +34,7 @@ export interface RoleService {
   readonly finished?: Promise<void>;
   /** Every node that feeds this one has ended. */
   inputEnded?(): Promise<void>;
-  /** State at a cut; encoded when iterated. */
+  /** State at a cut; encoded when iterated, and not kept by the service. */
   freeze(cut: number): Iterable<Uint8Array>;
   /** The cut was taken or aborted. */
   decide?(cut: number): void;

@@ -11,7 +11,7 @@ const idleReadMs = 1_000;
 function snapshotOf(parts: Iterable<Uint8Array>): Snapshot {
   return {
     *parts() {
-      for (const bytes of parts) yield { keyGroup: -1, bytes } satisfies StateChunk;
+      for (const bytes of parts) yield { keyGroup: -1, bytes, isGiven: true } satisfies StateChunk;
     },
   };
 }

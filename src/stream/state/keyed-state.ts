@@ -4,25 +4,14 @@ import { TimerQueue } from '../time/timer-queue.js';
 import { createCell, type CurrentSlot, type StateCell } from './cells.js';
 import type { StateDescriptors } from './descriptors.js';
 import { KeyIndex } from './key-index.js';
-import type { Key } from './key.js';
-import { decodeState, encodeState } from './state-bytes.js';
-
-const version = 1;
-
-/** What a chunk of one key group holds; `timers` are pairs (index into keys, time). */
-interface GroupState {
-  readonly keys: Key[];
-  readonly state: Record<string, unknown[]>;
-  readonly eventTimers: number[];
-  readonly processingTimers: number[];
-  readonly watermark: number;
-}
+import { decodeGroup, GroupEncoder, type GroupState } from './group-state.js';
 
 /**
  * The keyed state of one subtask: slots of keys, a cell per declared state, timers, and the watermark.
  *
  * Snapshots encode everything at the barrier: values are live objects that user functions change in place, so there is
- * no moment after it at which they are still what they were, and a copy would cost as much as the encoding.
+ * no moment after it at which they are still what they were, and a copy would cost as much as the encoding. So the encoding
+ * has to be cheap: see column-format.ts.
  *
  * The watermark is part of it so that what was late before a restore is late after it.
  */
@@ -35,9 +24,11 @@ export class KeyedState implements CurrentSlot {
   readonly processingTimers = new TimerQueue();
   readonly #cells: ReadonlyMap<string, StateCell>;
   readonly #context: SubtaskContext;
+  readonly #encoder: GroupEncoder;
 
   constructor(context: SubtaskContext, descriptors: StateDescriptors) {
     this.#context = context;
+    this.#encoder = new GroupEncoder(context.operator.name);
     this.#cells = new Map(Object.entries(descriptors).map(([name, descriptor]) => [name, createCell(descriptor, this)]));
     const cells = [...this.#cells.values()];
     this.keys = new KeyIndex({
@@ -52,32 +43,36 @@ export class KeyedState implements CurrentSlot {
 
   /** One chunk for each key group that has something to keep. */
   snapshot(): StateChunk[] {
-    const indexOf = new Int32Array(this.keys.slotCount);
-    const groups = new Map<number, GroupState>();
-    const groupAt = (keyGroup: number): GroupState => {
-      let group = groups.get(keyGroup);
-      if (group === undefined) {
-        const state = Object.fromEntries([...this.#cells.keys()].map((name) => [name, [] as unknown[]]));
-        groups.set(keyGroup, (group = { keys: [], state, eventTimers: [], processingTimers: [], watermark: this.watermark }));
-      }
-      return group;
-    };
-    if (this.watermark > -Infinity) for (let g = this.#context.keyGroups.from; g < this.#context.keyGroups.to; g++) groupAt(g);
+    const { from, to } = this.#context.keyGroups;
+    const slotsOf = new Map<number, number[]>();
+    // A group without keys keeps the watermark.
+    if (this.watermark > -Infinity) for (let group = from; group < to; group++) slotsOf.set(group, []);
+    const placeOf = new Int32Array(this.keys.slotCount);
     this.keys.forEachLive((slot) => {
-      const group = groupAt(this.keys.groupOf(slot));
-      indexOf[slot] = group.keys.push(this.keys.keyOf(slot)) - 1;
-      for (const [name, cell] of this.#cells) (group.state[name] as unknown[]).push(cell.values[slot]);
+      const group = this.keys.groupOf(slot);
+      let slots = slotsOf.get(group);
+      if (slots === undefined) slotsOf.set(group, (slots = []));
+      placeOf[slot] = slots.push(slot) - 1;
     });
-    this.eventTimers.forEach((time, slot) => groupAt(this.keys.groupOf(slot)).eventTimers.push(indexOf[slot] as number, time));
-    this.processingTimers.forEach((time, slot) => groupAt(this.keys.groupOf(slot)).processingTimers.push(indexOf[slot] as number, time));
-    return [...groups].map(([keyGroup, group]) => ({ keyGroup, bytes: encodeState(version, group, this.#context.operator.name) }));
+    const eventTimers = this.#timersOf(this.eventTimers, placeOf);
+    const processingTimers = this.#timersOf(this.processingTimers, placeOf);
+    return [...slotsOf].map(([keyGroup, slots]) => {
+      const bytes = this.#encoder.encode({
+        keys: slots.map((slot) => this.keys.keyOf(slot)),
+        state: Object.fromEntries([...this.#cells].map(([name, { values }]) => [name, slots.map((slot) => values[slot])])),
+        eventTimers: eventTimers.get(keyGroup) ?? [],
+        processingTimers: processingTimers.get(keyGroup) ?? [],
+        watermark: this.watermark,
+      });
+      return { keyGroup, bytes, isGiven: true };
+    });
   }
 
   restore(chunks: readonly StateChunk[]): void {
     const { name } = this.#context.operator;
     const watermarks: number[] = [];
     for (const chunk of chunks) {
-      const group = decodeState(version, chunk, name) as GroupState;
+      const group = decodeGroup(chunk, name);
       watermarks.push(group.watermark);
       this.#refuseUnknown(group);
       const slots = this.keys.slotsOfKeys(group.keys);
@@ -90,6 +85,18 @@ export class KeyedState implements CurrentSlot {
       restoreTimers(group.processingTimers, slots, this.processingTimers);
     }
     if (watermarks.length > 0) this.watermark = Math.min(...watermarks);
+  }
+
+  /** Pairs (place of the key in its group, time) by key group. */
+  #timersOf(timers: TimerQueue, placeOf: Int32Array): Map<number, number[]> {
+    const pairs = new Map<number, number[]>();
+    timers.forEach((time, slot) => {
+      const group = this.keys.groupOf(slot);
+      const own = pairs.get(group);
+      if (own === undefined) pairs.set(group, [placeOf[slot]!, time]);
+      else own.push(placeOf[slot]!, time);
+    });
+    return pairs;
   }
 
   #refuseUnknown(group: GroupState): void {

@@ -14,14 +14,16 @@ export function encodeState(version: number, value: unknown, operator: string): 
     bytes.set(body, 1);
     return bytes;
   } catch (thrown) {
-    throw new MillraceError(
-      'USER_FUNCTION',
-      `${operator}: its state cannot be encoded (${thrown instanceof Error ? thrown.message : String(thrown)}); keep plain data in state, no functions or promises`,
-      {
-        cause: thrown,
-      },
-    );
+    throw cannotEncode(thrown, operator);
   }
+}
+
+/** What a value says of itself that V8 refuses to clone. */
+export function cannotEncode(thrown: unknown, operator: string): MillraceError {
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  return new MillraceError('USER_FUNCTION', `${operator}: its state cannot be encoded (${text}); keep plain data in state, no functions or promises`, {
+    cause: thrown,
+  });
 }
 
 /** @throws STATE_INVALID for another version or damaged bytes */

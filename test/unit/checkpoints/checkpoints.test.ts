@@ -16,7 +16,8 @@ import {
 } from '../../../src/checkpoints/index.js';
 import { decodeManifest, encodeManifest } from '../../../src/checkpoints/manifest.js';
 import type { JobCut } from '../../../src/stream/checkpoint.js';
-import { cutOf } from './cut-of.js';
+import type { StateChunk } from '../../../src/stream/subtask.js';
+import { chunk, cutOf } from './cut-of.js';
 
 let dir: string;
 let storage: DirectoryStorage;
@@ -52,6 +53,15 @@ test('what was written is read again, byte for byte', async () => {
   assert.deepEqual([lineage, location], ['aaaa', info.location]);
   assert.deepEqual(plain(read), plain(cut));
   assert.deepEqual(readdirSync(join(dir, 'count')), ['checkpoint-000000042-aaaa'], 'nothing is left beside it');
+});
+
+test('thousands of small chunks and one of megabytes are written as they are', async () => {
+  const large: StateChunk = { keyGroup: -1, bytes: new Uint8Array(5_000_000).map((_, i) => i % 251) };
+  const small = Array.from({ length: 3000 }, (_, i) => chunk(i % 128, ...Array.from({ length: i % 11 }, () => i % 256)));
+  const cut = cutOf(1, { state: new Map([['count', [...small, large, ...small]]]) });
+  await repository().write(cut);
+  const { state } = await readLatest(storage, warn);
+  assert.deepEqual(state.get('count'), cut.state.get('count'));
 });
 
 test('a checkpoint without any state is one', async () => {

@@ -103,7 +103,7 @@ export class WindowOperator implements Subtask {
     this.#windows.snapshot(writer);
     const chunks = [...writer.groups].map(([keyGroup, group]) => {
       const state: GroupState = { time, keys: group.keys, parts: group.parts };
-      return { keyGroup, bytes: encodeState(version, state, operator.name) };
+      return { keyGroup, bytes: encodeState(version, state, operator.name), isGiven: true };
     });
     return { parts: () => chunks };
   }
