@@ -37,13 +37,16 @@ class Count implements Subtask {
 
 const count = (rows: number): SinkConnector<unknown> => ({ name: 'count', maxParallelism: undefined, notes: [], create: () => new Count(rows) });
 
-/** source -> identity map, a call for each record -> sink; `apart`: each in a subtask of its own, with an exchange between them. */
+/**
+ * source -> identity map, a call for each record -> sink, at parallelism 1. `apart`: each in a subtask of its own, with an exchange
+ * between them; else one chain, as operators have that cannot differ in parallelism.
+ */
 export default defineJob({
   name: 'identity',
   params: { batches: t.int32(), bytes: t.int32(), apart: t.bool() },
   build: ({ params: { batches, bytes, apart }, source }) => {
     const payload = Array.from({ length: batchRows }, () => new Uint8Array(bytes));
-    const rows = source(repeated({ schema, make: () => batchFromColumns(schema, { payload }), distinct: 4, count: batches }));
+    const rows = source(repeated({ schema, make: () => batchFromColumns(schema, { payload }), distinct: 4, count: batches, maxParallelism: undefined }));
     const mapped = (apart ? rows.rebalance() : rows).map(schema, (row) => row);
     (apart ? mapped.rebalance() : mapped).to(count(batches * batchRows));
   },

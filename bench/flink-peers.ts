@@ -23,6 +23,15 @@ export interface Identity {
   readonly bytes: number;
 }
 
+/** Of one run: from a fifth of the records, when all is loaded and compiled, to the last one. */
+export interface Measured {
+  /** Records per second. */
+  readonly rate: number;
+  /** When the sink had a fifth and when it had all, ms since 1970. */
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
 /** Builds bench/peers/flink-java by Maven into the cache, where it is not there yet. @returns path of the jar */
 export async function buildJavaPeer(): Promise<string> {
   const sources = join(folder, 'flink-java');
@@ -62,8 +71,7 @@ export class JavaPeer {
     return new JavaPeer(address, basename(filename));
   }
 
-  /** Records per second. */
-  async rate({ records, bytes }: Identity, chaining: 'chained' | 'apart'): Promise<number> {
+  async measure({ records, bytes }: Identity, chaining: 'chained' | 'apart'): Promise<Measured> {
     const body = JSON.stringify({ entryClass: 'millrace.peers.IdentityJob', programArgsList: [String(records), String(bytes), chaining] });
     const { jobid } = await rest<{ readonly jobid: string }>(this.address, `/jars/${this.jar}/run`, {
       ...{ method: 'POST', body, headers: { 'content-type': 'application/json' } },
@@ -79,7 +87,8 @@ export class JavaPeer {
       readonly 'user-task-accumulators': readonly { readonly name: string; readonly value: string }[];
     }>(this.address, `/jobs/${jobid}/accumulators`);
     const at = (name: string): number => Number(values.find((value) => value.name === name)?.value);
-    return (records * 0.8 * 1000) / (at('allAt') - at('fifthAt'));
+    const [fromMs, toMs] = [at('fifthAt'), at('allAt')];
+    return { rate: (records * 0.8 * 1000) / (toMs - fromMs), fromMs, toMs };
   }
 }
 

@@ -8,15 +8,18 @@ export interface RepeatedOptions<R> {
   readonly distinct: number;
   /** Batches emitted in all. */
   readonly count: number;
+  /** Subtasks, each of which emits all batches; default: one, whatever the parallelism of the job. */
+  readonly maxParallelism?: number | undefined;
 }
 
 /** A source that costs next to nothing: a few batches, made beforehand, again and again. */
-export function repeated<R>({ schema, make, distinct, count }: RepeatedOptions<R>): SourceConnector<R> {
+export function repeated<R>(options: RepeatedOptions<R>): SourceConnector<R> {
+  const { schema, make, distinct, count } = options;
   return {
     name: 'repeated',
     schema,
     boundedness: 'bounded',
-    maxParallelism: 1,
+    maxParallelism: 'maxParallelism' in options ? options.maxParallelism : 1,
     notes: [`${count} batches`],
     create: (): SourceSubtask => {
       const batches: RecordBatch<R>[] = [];

@@ -85,6 +85,10 @@ async function streamScore(model: Model<unknown, unknown, unknown>, weights: Wei
     emit: (batch) => {
       emitted += batch.length;
     },
+    lend: (batch) => {
+      emitted += batch.length;
+      return true;
+    },
     emitWatermark: () => undefined,
     emitIdle: () => undefined,
     endOfPass: () => undefined,

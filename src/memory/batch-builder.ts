@@ -12,6 +12,8 @@ export class BatchBuilder<R = Record<string, unknown>> {
   readonly #write: RowWriter | undefined;
   #rows: R[] = [];
   #times: Float64Array | undefined;
+  /** Of the last batch, lent and given back. */
+  #spareTimes: Float64Array | undefined;
   #length = 0;
 
   /** @param capacity rows to make room for; it grows */
@@ -56,7 +58,7 @@ export class BatchBuilder<R = Record<string, unknown>> {
   }
 
   #setTime(time: number): void {
-    this.#times ??= new Float64Array(this.capacity);
+    this.#times ??= this.#spareTimes ?? new Float64Array(this.capacity);
     if (this.#length >= this.#times.length) {
       const larger = new Float64Array(Math.max(16, this.#length * 2));
       larger.set(this.#times);
@@ -67,15 +69,36 @@ export class BatchBuilder<R = Record<string, unknown>> {
 
   /** The batch so far; the builder starts again empty. */
   finish(): RecordBatch<R> {
+    this.#spareTimes = undefined;
+    return this.#batch(true);
+  }
+
+  /**
+   * Hands the batch so far to `use`, over memory of the builder, as a batch out of a channel is one over the channel's: fresh
+   * memory for each batch costs more than filling it, and its collection more still. The builder starts again empty.
+   *
+   * @param use returns true where nobody reads the batch any more; else the memory is the batch's, and the builder takes fresh memory
+   */
+  lend(use: (batch: RecordBatch<R>) => boolean): void {
+    const times = this.#times;
+    const isBack = use(this.#batch(false));
+    this.#spareTimes = isBack ? times : undefined;
+    if (!isBack) for (const builder of this.#builders) builder.giveAway();
+  }
+
+  #batch(isOwned: boolean): RecordBatch<R> {
+    const { schema } = this;
     const times = this.#times?.subarray(0, this.#length);
+    // Objects are nobody's; the times of such a batch have no owner either, and are not lent.
     const batch =
-      this.schema === undefined
-        ? new RowBatch<R>(this.#rows, times)
+      schema === undefined
+        ? new RowBatch<R>(this.#rows, isOwned ? times : times?.slice())
         : new ColumnBatch<R>(
-            this.schema,
+            schema,
             this.#length,
-            this.#builders.map((builder) => builder.finish()),
+            this.#builders.map((builder) => (isOwned ? builder.finish() : builder.lend())),
             times,
+            isOwned,
           );
     this.#rows = [];
     this.#times = undefined;

@@ -29,6 +29,11 @@ export interface ChannelWriter {
   /** Bytes written and not yet released by the consumer. */
   readonly usedBytes: number;
   readonly capacityBytes: number;
+  /**
+   * True where the channel would rather take nothing for now, though it takes what has been made already: to hold that
+   * elsewhere would cost a copy. Absent: tryWrite says it all.
+   */
+  readonly isFull?: boolean;
 }
 
 export interface ChannelReader {

@@ -47,18 +47,30 @@ export abstract class ColumnBuilder {
 
   /** The column so far; the builder starts again empty. */
   finish(): DataColumn {
-    const validity = validityOf(this.length, this.#nulls);
-    const column = makeColumn(
-      this.field,
-      { length: this.length, validity, strings: undefined, offsets: undefined, values: undefined, ...this.finished() },
-      true,
-    );
-    this.#nulls = [];
-    this.length = 0;
+    const column = this.#column(true);
     this.reset();
     return column;
   }
 
+  /** The column so far, over memory that the builder uses again, unless {@link ColumnBuilder.giveAway} follows. */
+  lend(): DataColumn {
+    return this.#column(false);
+  }
+
+  /** What was lent is not given back. */
+  giveAway(): void {
+    this.reset();
+  }
+
+  #column(isOwned: boolean): DataColumn {
+    const validity = validityOf(this.length, this.#nulls);
+    const data = { length: this.length, validity, strings: undefined, offsets: undefined, values: undefined, ...this.finished() };
+    this.#nulls = [];
+    this.length = 0;
+    return makeColumn(this.field, data, isOwned);
+  }
+
+  /** Starts with fresh memory. */
   protected abstract reset(): void;
   protected abstract putEmpty(): void;
   protected abstract finished(): Partial<ColumnData>;
@@ -241,7 +253,9 @@ class StringBuilder extends ColumnBuilder {
   }
 
   protected finished(): Partial<ColumnData> {
-    return { strings: this.strings };
+    const { strings } = this;
+    this.strings = [];
+    return { strings };
   }
 }
 

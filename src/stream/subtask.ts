@@ -80,6 +80,12 @@ export interface Snapshot {
 export interface Output {
   /** Never blocks; what does not fit is held and the engine stops calling until it is gone. Ownership of the batch passes on. */
   emit(batch: RecordBatch): void;
+  /**
+   * Emits a batch over memory that the caller wants back (see BatchBuilder.lend).
+   *
+   * @returns true where it is free again; else somebody still reads it, and it belongs to the batch from now on
+   */
+  lend(batch: RecordBatch): boolean;
   /** Watermark of a source or of a subtask that `makesWatermarks`. Those of others are passed on by the engine. */
   emitWatermark(watermark: number): void;
   /** A source has (no) data for now; downstream watermarks do not wait for it. */

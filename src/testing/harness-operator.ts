@@ -247,6 +247,10 @@ export class HarnessOperator {
       emit: (batch) => {
         emit(index, tag, batch);
       },
+      lend: (batch) => {
+        emit(index, tag, batch.retain());
+        return true;
+      },
       emitWatermark: (watermark) => {
         signal(index, { kind: 'watermark', watermark });
       },

@@ -18,8 +18,9 @@ export class Lane {
     this.#frameBytes = Math.min(writer.maxPayloadBytes, writer.capacityBytes >>> 2);
   }
 
+  /** True where nothing more is to be made for it for now. */
   get held(): boolean {
-    return this.#held.length > 0;
+    return this.#held.length > 0 || this.#writer.isFull === true;
   }
 
   /** @throws RECORD_TOO_LARGE where a single row does not fit the channel */
@@ -33,11 +34,11 @@ export class Lane {
     }
     if (payloadBytes > this.#writer.maxPayloadBytes) throw this.#tooLarge(payloadBytes);
     // What is held outlives the call that emitted it, and so must its memory.
-    if (this.held || !this.#tryData(batch, payloadBytes)) this.#held.push({ batch: batch.retain(), payloadBytes });
+    if (this.#held.length > 0 || !this.#tryData(batch, payloadBytes)) this.#held.push({ batch: batch.retain(), payloadBytes });
   }
 
   control(kind: FrameKind, flags: number, number: number): void {
-    if (this.held || !this.#writer.tryWrite(kind, { flags, number })) this.#held.push({ kind, flags, number });
+    if (this.#held.length > 0 || !this.#writer.tryWrite(kind, { flags, number })) this.#held.push({ kind, flags, number });
   }
 
   /** Writes held frames while there is room. @returns true where something moved */

@@ -42,6 +42,10 @@ export class OperatorOutputs {
     const route = this.#routes.get(tag);
     return {
       emit: (batch) => this.#emit(batch, route),
+      lend: (batch) => {
+        this.#emit(batch, route);
+        return !this.#isReading();
+      },
       emitWatermark: (watermark) => this.watermark(watermark),
       emitIdle: (idle) => this.idle(idle),
       endOfPass: (passes) => this.endOfPass(passes),
@@ -106,6 +110,11 @@ export class OperatorOutputs {
     const waiting: Deferred<void> = deferred();
     this.#chain.whenReady(() => !this.#blocked(), waiting.resolve);
     return waiting.promise;
+  }
+
+  /** What channels hold back they have copied; an operator that is busy, or has the batch in its queue, still reads it. */
+  #isReading(): boolean {
+    return this.#drivers.some(({ driver }) => driver.occupied || driver.outputs.#isReading());
   }
 
   #blocked(): boolean {

@@ -23,6 +23,7 @@ export function flatMapOperator(schema: Schema | undefined, fn: (row: unknown) =
 class FlatMap implements Subtask {
   readonly #errors: UserFunctionErrors;
   readonly #builder: BatchBuilder<unknown>;
+  readonly #lend = (batch: RecordBatch<unknown>): boolean => this.#output.lend(batch as RecordBatch);
   #output!: Output;
 
   constructor(
@@ -66,6 +67,6 @@ class FlatMap implements Subtask {
   }
 
   #flush(): void {
-    if (this.#builder.length > 0) this.#output.emit(this.#builder.finish() as RecordBatch);
+    if (this.#builder.length > 0) this.#builder.lend(this.#lend);
   }
 }

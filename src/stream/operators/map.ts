@@ -22,6 +22,7 @@ class MapRows implements Subtask {
   readonly #builder: BatchBuilder<unknown>;
   /** Columns made of columns need no object in between; an object that leaves has to be a fresh one. */
   readonly #cursor: RowCursor | undefined;
+  readonly #lend = (batch: RecordBatch<unknown>): boolean => this.#output.lend(batch as RecordBatch);
   #output!: Output;
 
   constructor(
@@ -52,7 +53,7 @@ class MapRows implements Subtask {
         this.#errors.report(thrown, i, batch.row(i));
       }
     }
-    if (this.#builder.length > 0) this.#output.emit(this.#builder.finish() as RecordBatch);
+    if (this.#builder.length > 0) this.#builder.lend(this.#lend);
     this.#errors.endBatch(length);
   }
 }

@@ -1,3 +1,4 @@
+import type { RecordBatch } from '../../memory/batch.js';
 import { BatchBuilder } from '../../memory/batch-builder.js';
 import type { Schema } from '../../memory/schema.js';
 import type { Output } from '../subtask.js';
@@ -9,6 +10,7 @@ const maxRows = 4096;
 export class RowCollector {
   readonly #output: Output;
   readonly #builder: BatchBuilder;
+  readonly #lend = (batch: RecordBatch): boolean => this.#output.lend(batch);
 
   constructor(output: Output, schema: Schema | undefined) {
     this.#output = output;
@@ -27,6 +29,6 @@ export class RowCollector {
   }
 
   flush(): void {
-    if (this.#builder.length > 0) this.#output.emit(this.#builder.finish());
+    if (this.#builder.length > 0) this.#builder.lend(this.#lend);
   }
 }

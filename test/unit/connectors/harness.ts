@@ -42,10 +42,15 @@ export function makeContext(
   onWake: () => void = () => undefined,
 ): { readonly context: SubtaskContext; readonly recorded: Recorded } {
   const recorded: Recorded = { batches: [], letters: [], passes: [], reports: [], timers: [], times: [], wakes: 0 };
+  const emit = (tag: string | undefined, batch: RecordBatch): void => {
+    if (tag === deadLetterTag) recorded.letters.push(...(batch.rows() as unknown as DeadLetter[]));
+    else recorded.batches.push(batch);
+  };
   const output = (tag?: string): Output => ({
-    emit: (batch) => {
-      if (tag === deadLetterTag) recorded.letters.push(...(batch.rows() as unknown as DeadLetter[]));
-      else recorded.batches.push(batch);
+    emit: (batch) => emit(tag, batch),
+    lend: (batch) => {
+      emit(tag, batch.retain());
+      return true;
     },
     emitWatermark: (watermark) => void recorded.times.push(watermark),
     emitIdle: (isIdle) => void recorded.times.push(isIdle ? 'idle' : 'active'),

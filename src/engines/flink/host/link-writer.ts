@@ -24,6 +24,11 @@ export class LinkWriter implements ChannelWriter {
     this.#place = place;
   }
 
+  /** The socket takes what comes: it is bytes in the end, here or there. */
+  get isFull(): boolean {
+    return !this.#link.hasRoom;
+  }
+
   get usedBytes(): number {
     return this.#link.bufferedBytes;
   }
@@ -34,7 +39,6 @@ export class LinkWriter implements ChannelWriter {
   ): boolean {
     if (this.#barrier > this.#barriers.decided) return false;
     if (kind === frameKind.barrier) return this.#reach(options.number ?? 0);
-    if (!this.#link.hasRoom) return false;
     const { flags = 0, number = 0, payloadBytes = 0, fill } = options;
     if (kind === frameKind.data) this.#data(payloadBytes, fill);
     // The byte of a frame's flags holds its kind here; only idle has a flag, and no number.

@@ -8,6 +8,7 @@ function make(options: { readonly outOfOrdernessMs?: number; readonly idleMs?: n
   const emitted: unknown[] = [];
   const output: Output = {
     emit: () => undefined,
+    lend: () => true,
     emitWatermark: (watermark) => void emitted.push(watermark),
     emitIdle: (idle) => void emitted.push(idle ? 'idle' : 'active'),
     endOfPass: () => undefined,
