@@ -32,7 +32,7 @@ export const failureRate = z.strictObject({
 export const restartStrategy = z.discriminatedUnion('strategy', [noRestart, fixedDelay, exponentialBackoff, failureRate]);
 
 /** What the strategy of a role has beside those of a job. */
-export const roleScope = z.strictObject({ scope: z.enum(['exact', 'node', 'job']).default('exact') });
+export const roleScope = z.strictObject({ scope: z.enum(['exact', 'node', 'region']).default('exact') });
 export const roleRestart = z.discriminatedUnion('strategy', [
   noRestart,
   fixedDelay.extend(roleScope.shape),
@@ -56,9 +56,9 @@ export type ResolvedRestartStrategy = Readonly<z.output<typeof restartStrategy>>
 /**
  * How much starts again when a node of a role fails:
  *
- * - `exact` (default): the node alone where every record still counts once, else the job from its last cut;
+ * - `exact` (default): the node alone where every record still counts once, else its region (the connected part of the graph) from the last cut;
  * - `node`: the node alone, also where its unacknowledged batches may be lost or count twice;
- * - `job`: the job.
+ * - `region`: always the region.
  */
 export type RestartScope = z.output<typeof roleScope>['scope'];
 

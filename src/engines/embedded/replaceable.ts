@@ -9,9 +9,9 @@ export function replaceableVertices(plan: JobGraph, scopeOf: (role: string) => R
   const found = new Map<number, { isExact: boolean }>();
   for (const vertex of plan.vertices) {
     const [node] = vertex.operators;
-    const scope = node?.role === undefined ? 'job' : scopeOf(node.role);
+    const scope = node?.role === undefined ? 'region' : scopeOf(node.role);
     const isExact = whyNotExact(vertex, plan) === undefined;
-    if (scope !== 'job' && (isExact || (scope === 'node' && node?.resumes !== undefined))) found.set(vertex.id, { isExact });
+    if (scope !== 'region' && (isExact || (scope === 'node' && node?.resumes !== undefined))) found.set(vertex.id, { isExact });
   }
   return found;
 }

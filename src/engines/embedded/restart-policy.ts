@@ -41,7 +41,7 @@ export class RestartPolicy {
   scopeOf(role: string): RestartScope {
     const { roles, otherwise } = this.#settings;
     const strategy: ResolvedRoleRestart = Object.hasOwn(roles, role) ? (roles[role] as ResolvedRoleRestart) : otherwise;
-    return strategy.strategy === 'none' ? 'job' : (strategy.scope ?? 'exact');
+    return strategy.strategy === 'none' ? 'region' : (strategy.scope ?? 'exact');
   }
 
   decide(cause: MillraceError, role: string | undefined, nowMs: number): RestartDecision {

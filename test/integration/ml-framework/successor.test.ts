@@ -113,8 +113,8 @@ test("with scope 'node' the worker alone starts again where that is not exact, a
   assert.ok(new Set(dying.predictions.rows.map(({ n }) => n)).size >= records - 32 * unacknowledgedBatches);
 });
 
-test("with scope 'job' a worker takes the job back to its last cut also where it could be replaced alone", async () => {
-  const dying = await start({ deaths: 1 }, scoped('worker', 'job'));
+test("with scope 'region' a worker takes its region back to its last cut also where it could be replaced alone", async () => {
+  const dying = await start({ deaths: 1 }, scoped('worker', 'region'));
   const { restarts, nodeRestarts } = await dying.job.finished;
   assert.deepEqual([restarts, nodeRestarts], [1, 0]);
   assertExact(dying);
