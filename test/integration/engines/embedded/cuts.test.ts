@@ -9,6 +9,8 @@ interface Counted extends Row {
 }
 
 const numbers = { count: 40_000, splits: 6, batchRows: 50, keys: 97, pauseMs: 1, watermarks: true };
+/** Scaled twice. */
+const scaled = { ...numbers, heldAt: [10_000, 20_000] };
 
 function rowsSunk(started: Started): Counted[] {
   return started.values<Counted[]>('sink', 'rows').flat();
@@ -35,7 +37,7 @@ async function progress(started: Started, batches: number): Promise<void> {
 
 test('scaling a keyed operator 1 -> 3 -> 2 under load moves its state by key group and uses each record once', async () => {
   const started = await startPipeline({
-    numbers,
+    numbers: scaled,
     sourceParallelism: 2,
     exchange: 'hash',
     middle: 'count',
@@ -58,7 +60,7 @@ test('scaling a keyed operator 1 -> 3 -> 2 under load moves its state by key gro
 });
 
 test('scaling a source moves its splits', async () => {
-  const started = await startPipeline({ numbers, sourceParallelism: 3, exchange: 'hash', middle: 'count', middleParallelism: 2, sinkParallelism: 1 });
+  const started = await startPipeline({ numbers: scaled, sourceParallelism: 3, exchange: 'hash', middle: 'count', middleParallelism: 2, sinkParallelism: 1 });
   await progress(started, 20);
   await started.job.scale('numbers', 1);
   await progress(started, 20);
@@ -70,7 +72,7 @@ test('scaling a source moves its splits', async () => {
 test('a cut goes on where some source subtasks have ended', async () => {
   // One split only: subtasks 1 and 2 end at once.
   const started = await startPipeline({
-    numbers: { ...numbers, splits: 1, count: 20_000 },
+    numbers: { ...numbers, splits: 1, count: 20_000, heldAt: [5_000, 10_000] },
     sourceParallelism: 3,
     exchange: 'hash',
     middle: 'count',
@@ -132,7 +134,7 @@ test('scale refuses unknown names and numbers out of range, and names what there
 });
 
 test('roles are found by role name and scaled without losing a record', async () => {
-  const started = await startJob('role-job.js', {});
+  const started = await startJob('role-job.js', { heldAt: 1000 });
   await started.until(() => started.values('sink', 'rows').length > 50);
   await started.job.scale('worker', 3);
   await started.job.finished;

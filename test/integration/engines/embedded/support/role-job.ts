@@ -1,5 +1,7 @@
 import type { RecordBatch } from '../../../../../src/memory/batch.js';
+import { t } from '../../../../../src/memory/schema.js';
 import { defineJob } from '../../../../../src/stream/job.js';
+import { param } from '../../../../../src/stream/params.js';
 import type { ReadResult, SourceSubtask, Subtask, SubtaskContext } from '../../../../../src/stream/subtask.js';
 import { batchOf } from './batch-of.js';
 import { Numbers, Reporter, type Row } from './subtasks.js';
@@ -98,7 +100,9 @@ class Shard implements Subtask {
 
 export default defineJob({
   name: 'roles',
-  build: ({ env }) => {
+  /** `heldAt`: of the first attempt; see Numbers. */
+  params: { heldAt: param(t.int32(), { default: 2000 }) },
+  build: ({ env, params }) => {
     const coordinator = { kind: 'role', name: 'coordinator', role: 'am', maxParallelism: 1, schema: undefined, create: () => new Coordinator() };
     env.add(coordinator);
     const numbers = env.add<Row>({
@@ -106,7 +110,7 @@ export default defineJob({
       name: 'numbers',
       schema: undefined,
       maxParallelism: 1,
-      create: () => new Numbers({ count: 2000, splits: 1, batchRows: 20, keys: 7, watermarks: true, pauseMs: 1 }),
+      create: () => new Numbers({ count: 2000, splits: 1, batchRows: 20, keys: 7, watermarks: true, pauseMs: 1, heldAt: [params.heldAt] }),
     });
     const worker = numbers.transform<Row>(
       { kind: 'role', name: 'worker', role: 'worker', parallelism: 2, schema: undefined, sideOutputs: { control: undefined }, create: () => new Worker() },

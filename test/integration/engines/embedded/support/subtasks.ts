@@ -35,6 +35,8 @@ export interface NumbersOptions {
   readonly watermarks?: boolean;
   /** Subtask that says it is idle at once and never emits a watermark. */
   readonly idleSubtask?: number;
+  /** How many of `count` the first attempts may read, one after the other; those that follow read on: a job that is to be scaled must not end before. */
+  readonly heldAt?: readonly number[];
   /** Numbers after which subtask 0 goes on without a pause, all others hold. */
   readonly bounded?: boolean;
 }
@@ -60,8 +62,10 @@ export class Numbers implements SourceSubtask {
 
   read(): ReadResult {
     if (this.#draining) return { next: 'end' };
-    const { count, splits, batchRows, keys, pauseMs, bounded } = this.options;
+    const { count, splits, batchRows, keys, pauseMs, bounded, heldAt } = this.options;
     const split = this.#splits.filter(({ next }) => next < count).sort((a, b) => a.next - b.next)[0];
+    const held = heldAt?.[this.#context.attempt];
+    if (split !== undefined && held !== undefined && split.next >= held) return { next: 'wait', afterMs: 5 };
     if (split === undefined || this.options.idleSubtask === this.#context.index) return bounded === false ? { next: 'wait', afterMs: 50 } : { next: 'end' };
     const rows: Row[] = [];
     for (; split.next < count && rows.length < batchRows; split.next += splits)
