@@ -3,9 +3,10 @@ import { MillraceError } from '../../core/errors.js';
 /**
  * What a keyed function keeps for each key, declared up front: `state: { count: valueState(0), recent: listState<number>() }`.
  *
- * Values live as ordinary JavaScript values in the subtask and may be changed in place. At a barrier they are encoded
- * with the structured clone algorithm, so keep plain data: numbers, strings, bigints, Dates, typed arrays, arrays,
- * objects, Maps and Sets; an instance of a class would come back without its class.
+ * Values live as ordinary JavaScript values in the subtask and may be changed in place. At a barrier they are encoded, and come
+ * back as the structured clone algorithm would give them, so keep plain data: numbers, strings, bigints, Dates, typed arrays,
+ * arrays, objects, Maps and Sets; an instance of a class would come back without its class, and an object that two states of
+ * a key hold as two. Cheapest are numbers, strings, arrays of them, and objects of one shape that hold these.
  */
 export type StateDescriptor = ValueStateDescriptor<unknown> | ListStateDescriptor<unknown> | MapStateDescriptor<unknown, unknown>;
 
