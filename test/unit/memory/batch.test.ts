@@ -163,6 +163,43 @@ test('a value that does not fit names column, row, value and type, and leaves th
   assert.equal(builder.length, 0);
 });
 
+test('a builder lends its memory for a batch, and gives it away where somebody still reads it', () => {
+  const schema = { id: t.int32(), payload: t.bytes(), ok: t.bool(), note: t.nullable(t.string()) };
+  const rowsOf = (from: number) =>
+    Array.from({ length: 20 }, (_, i) => ({
+      id: from + i,
+      payload: new Uint8Array([from, i]),
+      ok: (from + i) % 3 === 0,
+      note: i % 2 === 0 ? null : `${from + i}`,
+    }));
+  const builder = new BatchBuilder(schema, 4);
+  const lent = (from: number, isBack: boolean): { readonly batch: RecordBatch; readonly kept: RecordBatch } => {
+    let result: { readonly batch: RecordBatch; readonly kept: RecordBatch } | undefined;
+    for (const row of rowsOf(from)) builder.append(row, from);
+    builder.lend((batch) => {
+      assert.deepEqual(batch.rows(), rowsOf(from));
+      assert.deepEqual(batch.times, new Float64Array(20).fill(from));
+      result = { batch, kept: batch.retain() };
+      return isBack;
+    });
+    return result as { readonly batch: RecordBatch; readonly kept: RecordBatch };
+  };
+  const first = lent(1, true);
+  const second = lent(100, false);
+  const third = lent(200, true);
+  assert.equal(second.batch.column('id').values?.buffer, first.batch.column('id').values?.buffer, 'given back, used again');
+  assert.notEqual(third.batch.column('id').values?.buffer, second.batch.column('id').values?.buffer, 'given away');
+  assert.deepEqual(second.batch.rows(), rowsOf(100));
+  for (const [{ kept }, from] of [
+    [first, 1],
+    [second, 100],
+    [third, 200],
+  ] as const) {
+    assert.deepEqual(kept.rows(), rowsOf(from), 'a retained batch has memory of its own');
+    assert.deepEqual(kept.times, new Float64Array(20).fill(from));
+  }
+});
+
 test('typed arrays are taken over, arrays are checked, and columns can be added beside shared ones', () => {
   const delays = new Float32Array([1, 2]);
   const batch = batchFromColumns(

@@ -64,6 +64,27 @@ test('a lane holds what does not fit and keeps the order of records and marks', 
   assert.deepEqual(seen, [...keys.map(String), `${frameKind.watermark}:7`]);
 });
 
+test('a channel that is full and takes more all the same gets what was made, and the lane asks for no more', () => {
+  const taken: number[] = [];
+  const writer = {
+    maxPayloadBytes: 1 << 16,
+    capacityBytes: 1 << 16,
+    usedBytes: 0,
+    isFull: true,
+    tryWrite: (kind: number) => {
+      taken.push(kind);
+      return true;
+    },
+  };
+  const lane = new Lane(writer);
+  lane.data(batch(1));
+  lane.control(frameKind.watermark, 0, 7);
+  assert.deepEqual(taken, [frameKind.data, frameKind.watermark]);
+  assert.ok(lane.held);
+  writer.isFull = false;
+  assert.ok(!lane.held);
+});
+
 test('a batch larger than a quarter of the channel crosses in pieces, in order', () => {
   const { lane, read } = laneOf(8192);
   const keys = Array.from({ length: 500 }, (_, key) => key);
