@@ -52,6 +52,13 @@ test('a hash exchange brings each key to the one owner of its key group', async 
   assert.ok(bySubtask.size > 1, 'the keys spread over several subtasks');
 });
 
+test('a batch over memory that its maker uses again is whole for whoever reads it later', async () => {
+  const started = await startJob('lent-job.js', { count: 5 });
+  await started.job.finished;
+  const expected = Array.from({ length: 5 * 5_000 }, (_, n) => ({ n, twice: 2 * n, more: 2 * n + 1 }));
+  for (const name of ['passes', 'waits']) assert.deepEqual(started.values<object[]>(`${name}-sink`, 'rows').flat(), expected, name);
+});
+
 test('a broadcast exchange brings every record to every subtask', async () => {
   const { bySubtask } = await sunk({ numbers, sourceParallelism: 2, exchange: 'broadcast', middleParallelism: 3, sinkParallelism: 3 });
   assert.equal(bySubtask.size, 3);
