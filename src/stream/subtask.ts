@@ -106,7 +106,7 @@ export interface SubtaskContext {
   parallelismOf(uid: string): number;
   /** Address under which other subtasks reach servers of this one, and on which it listens: loopback where all run on one machine. */
   readonly host: string;
-  /** Restarts and redeployments so far: the lease epoch of nodes. */
+  /** The lease epoch of nodes: higher after each restart and redeployment. Not a count: some engines leave numbers out. */
   readonly attempt: number;
   readonly keyGroups: KeyGroupRange;
   /**
