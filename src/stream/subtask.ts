@@ -110,6 +110,11 @@ export interface SubtaskContext {
   readonly attempt: number;
   readonly keyGroups: KeyGroupRange;
   /**
+   * True where the subtask's like of an earlier attempt may still run, cut off from its job (a frozen machine that comes back): what
+   * that one holds open must be out of its reach.
+   */
+  readonly predecessorMayLive?: boolean | undefined;
+  /**
    * True where the operator continues from a cut, even if none of its chunks came to this subtask (more subtasks than
    * chunks): a source must not then deal out its splits anew. False where a checkpoint does not know the operator.
    */

@@ -85,7 +85,7 @@ export class ConnectedSubtask {
     const held = lane && { inputs: lane, released: request.succeeds?.frames ?? 0 };
     const placement: SubtaskPlacement = {
       job: { ...task.job, keyGroups: graph.keyGroups },
-      ...{ index, attempt: epoch, host: request.host, ended: [], restored: restored.of({ name: vertex.name, uids }, request) },
+      ...{ index, attempt: epoch, host: request.host, predecessorMayLive: true, ended: [], restored: restored.of({ name: vertex.name, uids }, request) },
     };
     const created = createSubtask({
       ...{ graph, vertex, parallelism, placement, doorbell: this.doorbell, post, metrics, exchanges, lane },
