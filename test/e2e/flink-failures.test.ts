@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { after, afterEach, before, beforeEach } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { isAlive } from '../../src/core/is-alive.js';
@@ -8,7 +8,13 @@ import { fileGround } from '../chaos/ground.js';
 import { flinkTest, hasFlink } from '../flink/flink-test.js';
 import { LocalFlink } from '../flink/local-flink.js';
 import { nodeHosts } from '../flink/node-hosts.js';
+import { KafkaBroker } from '../kafka/kafka-broker.js';
+import { missingForKafka } from '../kafka/kafka-jars.js';
+import { withProducer } from '../kafka/produce.js';
+import { missingKcat, readTopic } from '../kafka/read-topic.js';
 import { root, Sandbox, type Command } from './millrace.js';
+
+const noKafka = (await missingForKafka()) ?? (await missingKcat());
 
 let cluster: LocalFlink;
 before(async () => {
@@ -91,3 +97,95 @@ flinkTest('a TaskManager that was frozen until its job ran elsewhere, and its no
     await victims.close();
   }
 });
+
+/** Arguments that run a job which reads numbers and does something to each. */
+function mapping(name: string, body: string): string[] {
+  const file = sandbox.write(
+    `${name}.ts`,
+    `import { writeFileSync } from 'node:fs';
+     import { defineJob, generator, jsonl, t } from 'millrace';
+     export default defineJob({ name: '${name}', build: ({ source }) => {
+       source(generator({ schema: { n: t.int32() }, count: 1_000, rowsPerSecond: 1_000, make: (n) => ({ n }) }))
+         .map(({ n }) => { ${body} })
+         .to(jsonl('${sandbox.path('out.jsonl')}'));
+     } });`,
+  );
+  return ['run', file, '--engine', 'flink', '--address', cluster.address];
+}
+
+async function assertNoHosts(): Promise<void> {
+  await until('no Node host is left', () => nodeHosts(cluster).length === 0);
+}
+
+flinkTest('a record that fits no frame ends the job with its size and the limit, in the command and in Flink', async () => {
+  const { code, stderr } = await sandbox.run(...mapping('large', `return { text: n === 500 ? 'x'.repeat(5 << 20) : '' };`));
+  assert.notEqual(code, 0);
+  assert.match(stderr, /RECORD_TOO_LARGE .*map.*a record takes 5242\d{3} bytes on a channel that carries at most 4194280/);
+  const { jobs } = (await (await fetch(`${cluster.address}/jobs/overview`)).json()) as {
+    readonly jobs: readonly { readonly jid: string; readonly name: string }[];
+  };
+  const job = jobs.find(({ name }) => name === 'large');
+  const exceptions = await (await fetch(`${cluster.address}/jobs/${job?.jid}/exceptions`)).text();
+  assert.match(exceptions, /RECORD_TOO_LARGE.*a record takes 5242/);
+  await assertNoHosts();
+});
+
+flinkTest('a subtask that hangs is cancelled, and its host with it', async () => {
+  const gate = sandbox.path('hangs');
+  const command = sandbox.start(...mapping('hanging', `if (n === 100) { writeFileSync('${gate}', ''); for (;;); } return { n };`));
+  await command.until(() => existsSync(gate), 'the endless loop');
+  assert.ok(nodeHosts(cluster).length > 0);
+  const cancelled = await sandbox.run('cancel', 'hanging');
+  assert.equal(cancelled.code, 0, cancelled.stderr);
+  await command.ended;
+  await assertNoHosts();
+});
+
+flinkTest('a TaskManager with another version of the package ends the job with both versions', async () => {
+  const other = sandbox.path('other');
+  cpSync(`${root}/dist/src`, `${other}/dist/src`, { recursive: true });
+  symlinkSync(`${root}/node_modules`, `${other}/node_modules`);
+  const own = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as { readonly version: string };
+  writeFileSync(`${other}/package.json`, JSON.stringify({ ...own, version: '99.0.0' }));
+  const { code, stderr } = await sandbox.run(...mapping('versions', 'return { n };'), '--host-entry', `${other}/dist/src/engines/flink/host/main.js`);
+  assert.notEqual(code, 0);
+  assert.match(stderr, new RegExp(`VERSION_MISMATCH .*millrace ${own.version.replaceAll('.', '\\.')}.*99\\.0\\.0.*install the same version`));
+  await assertNoHosts();
+});
+
+flinkTest(
+  'from Kafka to Kafka on Flink, each record is there once, though a Node host is killed',
+  async () => {
+    const broker = await KafkaBroker.start();
+    try {
+      await broker.createTopic('from', 3);
+      await broker.createTopic('to', 2);
+      const ids = Array.from({ length: 4_000 }, (_, id) => id);
+      const send = (part: readonly number[]) =>
+        withProducer(broker, undefined, (producer) => producer.send({ topic: 'from', messages: part.map((id) => ({ value: JSON.stringify({ id }) })) }));
+      const committed = async (): Promise<number[]> => (await readTopic(broker, 'to')).map(({ payload }) => (JSON.parse(payload ?? '') as { id: number }).id);
+      await send(ids.slice(0, 2_000));
+      const set = { broker: broker.address, from: 'from', to: 'to' };
+      const command = sandbox.start(
+        ...['run', sandbox.job('kafka-copy.ts'), ...Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${value}`])],
+        ...['--engine', 'flink', '--address', cluster.address, '--json'],
+      );
+      await command.until(() => newest(command).completed > 0, 'a checkpoint');
+      process.kill(nodeHosts(cluster)[0] as number, 'SIGKILL');
+      await send(ids.slice(2_000));
+      for (const deadline = Date.now() + 90_000; (await committed()).length < ids.length; await setTimeout(500))
+        if (Date.now() > deadline) throw new Error(`${(await committed()).length} of ${ids.length} records are committed\n${command.stdout.slice(-3_000)}`);
+      command.kill('SIGINT');
+      const { code, stdout, stderr } = await command.ended;
+      assert.equal(code, 0, stderr + stdout);
+      assert.ok(newest(command).restarts > 0, 'it was restarted');
+      assert.deepEqual(
+        (await committed()).sort((a, b) => a - b),
+        ids,
+      );
+    } finally {
+      await broker.close();
+    }
+  },
+  noKafka,
+);
