@@ -30,7 +30,7 @@ beforeEach(() => {
 afterEach(() => sandbox.close());
 
 /** The counting job of the chaos runs, once it has a checkpoint. */
-async function startCounting(records: number, on: LocalFlink = cluster): Promise<Command> {
+async function startCounting(records: number, isolation: 'thread' | 'process', on: LocalFlink = cluster): Promise<Command> {
   const set = {
     output: sandbox.path('out'),
     faults: sandbox.path('faults'),
@@ -39,7 +39,7 @@ async function startCounting(records: number, on: LocalFlink = cluster): Promise
     workers: 2,
     servers: 1,
     mode: 'bsp',
-    isolation: 'thread',
+    isolation,
     model: 'counter',
   };
   const command = sandbox.start(
@@ -63,7 +63,8 @@ function newest(command: Command): { readonly restarts: number; readonly state: 
 
 flinkTest('a worker that throws, and one whose thread dies, is replaced inside its living subtask: no restart of Flink, each record once', async () => {
   const records = 20_000;
-  const command = await startCounting(records);
+  // A thread that ends while gRPC data arrives for it may abort its whole process in Node.js 20: here that is the worker's alone.
+  const command = await startCounting(records, 'process');
   for (const fault of ['throw', 'exit']) {
     const file = sandbox.path('faults/worker');
     writeFileSync(file, fault);
@@ -72,7 +73,20 @@ flinkTest('a worker that throws, and one whose thread dies, is replaced inside i
   const { code, stdout, stderr } = await command.ended;
   assert.equal(code, 0, stderr + stdout);
   const { restarts, nodeRestarts } = command.events.at(-1) as { readonly restarts: number; readonly nodeRestarts: number };
-  assert.deepEqual({ restarts, nodeRestarts }, { restarts: 0, nodeRestarts: 2 }, stdout.slice(-4_000));
+  assert.deepEqual(
+    { restarts, nodeRestarts },
+    { restarts: 0, nodeRestarts: 2 },
+    JSON.stringify(
+      command.events.filter(({ event, error }) => event === 'log' || error !== undefined).map(({ event, error, message }) => ({ event, error, message })),
+    ),
+  );
+  const { operators } = command.events.at(-1) as {
+    readonly operators: readonly { readonly role?: string; readonly metrics: Readonly<Record<string, number>> }[];
+  };
+  const worker = operators.find(({ role }) => role === 'worker')?.metrics ?? {};
+  for (const name of ['training_loss', 'training_examples_total', 'batch_wait_seconds_total', 'parameter_wait_seconds_total'])
+    assert.equal(typeof worker[name], 'number', `${name} is a metric of Flink: ${JSON.stringify(worker)}`);
+  assert.equal(worker['gradient_staleness'], 0, 'rounds have none');
   await checkCounting({ records, model: 'counter' }, sandbox.path('out'), fileGround(sandbox.path('out')));
 });
 
@@ -81,7 +95,7 @@ flinkTest('a TaskManager that was frozen until its job ran elsewhere, and its no
   const victims = await LocalFlink.start({ version: '1.20.3', taskManagers: 2, slots: 4, configuration });
   try {
     const records = 40_000;
-    const command = await startCounting(records, victims);
+    const command = await startCounting(records, 'thread', victims);
     const index = nodeHosts(victims, 0).length > 0 ? 0 : 1;
     const frozen = [...nodeHosts(victims, index), victims.taskManagerPid(index) as number];
     for (const pid of frozen) process.kill(pid, 'SIGSTOP');
