@@ -55,20 +55,21 @@ async function until(what: string, holds: () => boolean): Promise<void> {
 }
 
 /** As the command has said it last. */
-function newest(command: Command): { readonly restarts: number; readonly state: string; readonly completed: number } {
-  const { restarts = 0, state = '', checkpoints } = command.events.findLast(({ event }) => event === 'progress' || event === 'summary') ?? {};
+function newest(command: Command): { readonly restarts: number; readonly state: string; readonly completed: number; readonly nodeRestarts: number } {
+  const { restarts = 0, nodeRestarts = 0, state = '', checkpoints } = command.events.findLast(({ event }) => event === 'progress' || event === 'summary') ?? {};
   const { completed = 0 } = (checkpoints ?? {}) as { readonly completed?: number };
-  return { restarts: restarts as number, state: state as string, completed };
+  return { restarts: restarts as number, nodeRestarts: nodeRestarts as number, state: state as string, completed };
 }
 
 flinkTest('a worker that throws, and one whose thread dies, is replaced inside its living subtask: no restart of Flink, each record once', async () => {
-  const records = 20_000;
+  const records = 30_000;
   // A thread that ends while gRPC data arrives for it may abort its whole process in Node.js 20: here that is the worker's alone.
   const command = await startCounting(records, 'process');
-  for (const fault of ['throw', 'exit']) {
+  for (const [before, fault] of ['throw', 'exit'].entries()) {
     const file = sandbox.path('faults/worker');
     writeFileSync(file, fault);
-    await command.until(() => !existsSync(file), `worker that takes '${fault}'`);
+    // Who is about to close, or to open, must not take the second one.
+    await command.until(() => !existsSync(file) && newest(command).nodeRestarts > before, `successor after '${fault}'`);
   }
   const { code, stdout, stderr } = await command.ended;
   assert.equal(code, 0, stderr + stdout);
