@@ -106,9 +106,14 @@ export interface SubtaskContext {
   parallelismOf(uid: string): number;
   /** Address under which other subtasks reach servers of this one, and on which it listens: loopback where all run on one machine. */
   readonly host: string;
-  /** Restarts and redeployments so far: the lease epoch of nodes. */
+  /** The lease epoch of nodes: higher after each restart and redeployment. Not a count: some engines leave numbers out. */
   readonly attempt: number;
   readonly keyGroups: KeyGroupRange;
+  /**
+   * True where the subtask's like of an earlier attempt may still run, cut off from its job (a frozen machine that comes back): what
+   * that one holds open must be out of its reach.
+   */
+  readonly predecessorMayLive?: boolean | undefined;
   /**
    * True where the operator continues from a cut, even if none of its chunks came to this subtask (more subtasks than
    * chunks): a source must not then deal out its splits anew. False where a checkpoint does not know the operator.

@@ -189,7 +189,10 @@ class FileSink implements Subtask {
     }
     // Parts of subtasks that are no more: one goes on, the others are complete as they are.
     await this.#seal();
-    this.#part = { file: await PartFile.resume(path, bytes), encoder: await this.#spec.encoder(this.#schema, { state: encoder, bytes }) };
+    this.#part = {
+      file: await PartFile.resume(path, bytes, this.#context.predecessorMayLive),
+      encoder: await this.#spec.encoder(this.#schema, { state: encoder, bytes }),
+    };
   }
 
   async #begin(): Promise<{ readonly file: PartFile; readonly encoder: FileEncoder }> {

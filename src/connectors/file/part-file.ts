@@ -1,4 +1,5 @@
-import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { copyFile, lstat, mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fromSystemError, MillraceError } from '../../core/errors.js';
 import { pathExists, syncPath } from '../../core/files.js';
@@ -27,7 +28,7 @@ export class PartFile {
     this.#written = written;
   }
 
-  /** Begins a file, in place of an unfinished one of the same name. @throws DISK_FULL, IO_FAILED */
+  /** Begins a file, in place of an unfinished one of the same name, which whoever has it open keeps to himself. @throws DISK_FULL, IO_FAILED */
   static create(path: string): Promise<PartFile> {
     return PartFile.#open(path, 'w');
   }
@@ -51,6 +52,8 @@ export class PartFile {
   static async #open(path: string, flags: 'w' | 'wx'): Promise<PartFile> {
     try {
       await mkdir(dirname(path), { recursive: true });
+      // A device or a link stays where it is: somebody put it there.
+      if (flags === 'w' && (await isFile(path + unfinishedSuffix))) await rm(path + unfinishedSuffix, { force: true });
       const handle = await open(path + unfinishedSuffix, flags);
       await syncPath(dirname(path));
       return new PartFile(path, handle, 0);
@@ -62,9 +65,11 @@ export class PartFile {
   /**
    * Goes on with a file at `bytes`; what was written after that is cut off. A file that got its name after the cut, because
    * an older cut than the last is restored, is taken back.
+   *
+   * @param copies the file is copied (by reference where the file system can), so that whoever still has the old one open writes to nobody
    * @throws STATE_INVALID where the file is gone or shorter than that
    */
-  static async resume(path: string, bytes: number): Promise<PartFile> {
+  static async resume(path: string, bytes: number, copies = false): Promise<PartFile> {
     const unfinished = path + unfinishedSuffix;
     try {
       if (!(await pathExists(unfinished)) && (await pathExists(path))) await rename(path, unfinished);
@@ -73,11 +78,30 @@ export class PartFile {
         throw new MillraceError('STATE_INVALID', `${unfinished}: has ${size} bytes, the cut has ${bytes}; it was changed by somebody else`, {
           details: { path, size, bytes },
         });
+      if (copies) return new PartFile(path, await PartFile.#copy(unfinished, bytes), bytes);
       const handle = await open(unfinished, 'r+');
       await handle.truncate(bytes);
       return new PartFile(path, handle, bytes);
     } catch (thrown) {
       throw fromSystemError(thrown, 'resume', unfinished);
+    }
+  }
+
+  /** The first bytes of a file, in a new one that has taken its name when they are durable. */
+  static async #copy(path: string, bytes: number): Promise<FileHandle> {
+    const copy = `${path}.copy`;
+    await rm(copy, { force: true });
+    await copyFile(path, copy, constants.COPYFILE_FICLONE);
+    const handle = await open(copy, 'r+');
+    try {
+      await handle.truncate(bytes);
+      await handle.sync();
+      await rename(copy, path);
+      await syncPath(dirname(path));
+      return handle;
+    } catch (thrown) {
+      await handle.close();
+      throw thrown;
     }
   }
 
@@ -140,6 +164,10 @@ export class PartFile {
   async close(): Promise<void> {
     await this.#handle.close();
   }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined))?.isFile() === true;
 }
 
 /** Gives a sealed file its final name, in place of an older one. Harmless where that was done before. */

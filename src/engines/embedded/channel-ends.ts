@@ -8,10 +8,10 @@ import { RingWriter } from '../../memory/ring-writer.js';
 import { SocketReader } from '../../memory/socket-reader.js';
 import { SocketWriter } from '../../memory/socket-writer.js';
 import type { Rendezvous } from '../../stream/subtask.js';
-import { HeldInputs } from './held-inputs.js';
-import { unacknowledgedGauge } from './held-reader.js';
+import { HeldInputs } from '../runtime/held-inputs.js';
+import { unacknowledgedGauge } from '../runtime/held-reader.js';
 import type { ChannelPlace, SocketPlace, Succession } from './protocol.js';
-import { RepeatingWriter } from './repeating-writer.js';
+import { RepeatingWriter } from '../runtime/repeating-writer.js';
 
 const gaugeEveryMs = 1_000;
 /** From the loss of a producer to the first look for its successor. */

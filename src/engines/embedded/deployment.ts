@@ -9,7 +9,7 @@ import type { JobEdge, JobGraph, JobVertex } from '../../stream/job-graph.js';
 import { ownState } from '../runtime/chain-state.js';
 import type { ChainState, FromSubtask } from '../runtime/protocol.js';
 import type { ChannelPlace, InputChannel, JobTask, OutputEdge, SubtaskWork, Succession } from './protocol.js';
-import { isNamed, replaceableVertices, type Replaceable } from './replaceable.js';
+import { isNamed, replaceableVertices, type Replaceable } from '../runtime/replaceable.js';
 import { RendezvousBoard } from '../runtime/rendezvous.js';
 import type { CutState } from '../../stream/checkpoint.js';
 import { isIn, type Region } from './regions/regions.js';

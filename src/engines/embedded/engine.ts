@@ -4,7 +4,7 @@ import { planJob } from '../../stream/planner/index.js';
 import type { RecoveryPoint } from './checkpointing.js';
 import { JobRun } from './job-run.js';
 import { resolveEmbeddedEngineOptions, type EmbeddedEngineOptions, type ResolvedEmbeddedEngineOptions } from './options.js';
-import { checkNodeScopes } from './replaceable.js';
+import { checkNodeScopes } from '../runtime/replaceable.js';
 import { fitState } from './restore.js';
 import { checkSlots } from './check-slots.js';
 

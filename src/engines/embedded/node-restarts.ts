@@ -2,7 +2,7 @@ import { MillraceError, sleep, systemClock, type Logger, type MetricSample } fro
 import type { CutState } from '../../stream/checkpoint.js';
 import { closeSubtasks } from './close-subtasks.js';
 import { echoes } from '../runtime/first-cause.js';
-import { unacknowledgedGauge } from './held-reader.js';
+import { unacknowledgedGauge } from '../runtime/held-reader.js';
 import type { JobAttempt } from './job-attempt.js';
 import type { Succession } from './protocol.js';
 import type { RestartPolicy } from './restart-policy.js';

@@ -1,9 +1,7 @@
 import { MillraceError } from '../../core/index.js';
-import type { ResolvedRestartStrategy, ResolvedRoleRestart, RestartScope, RestartSettings } from '../../stream/restart-options.js';
+import type { ResolvedRestartStrategy, RestartScope, RestartSettings } from '../../stream/restart-options.js';
 import { isLasting } from '../runtime/lasting-failures.js';
-
-/** Without a failure for this long, an earlier one is not the cause of the next. */
-const quietMs = 60_000;
+import { delayOf, limitOf, quietAfter, scopeOf } from '../runtime/restart-limits.js';
 
 export type RestartDecision = { readonly restart: true; readonly delayMs: number } | { readonly restart: false; readonly error: MillraceError };
 
@@ -39,9 +37,7 @@ export class RestartPolicy {
 
   /** How much starts again when a node of this role fails. */
   scopeOf(role: string): RestartScope {
-    const { roles, otherwise } = this.#settings;
-    const strategy: ResolvedRoleRestart = Object.hasOwn(roles, role) ? (roles[role] as ResolvedRoleRestart) : otherwise;
-    return strategy.strategy === 'none' ? 'region' : (strategy.scope ?? 'exact');
+    return scopeOf(this.#settings, role);
   }
 
   decide(cause: MillraceError, role: string | undefined, nowMs: number): RestartDecision {
@@ -84,43 +80,6 @@ export class RestartPolicy {
     const streak = { first: cause, timesMs: [], restartAtMs: -Infinity };
     this.#streaks.set(key, streak);
     return streak;
-  }
-}
-
-function quietAfter(strategy: ResolvedRestartStrategy): number {
-  switch (strategy.strategy) {
-    case 'none':
-      return 0;
-    case 'exponentialBackoff':
-      return strategy.resetAfter;
-    case 'fixedDelay':
-      return Math.max(quietMs, 2 * strategy.delay);
-    case 'failureRate':
-      return strategy.per;
-  }
-}
-
-function limitOf(strategy: ResolvedRestartStrategy): number {
-  switch (strategy.strategy) {
-    case 'none':
-      return 0;
-    case 'failureRate':
-      return strategy.failures;
-    case 'fixedDelay':
-    case 'exponentialBackoff':
-      return strategy.attempts;
-  }
-}
-
-function delayOf(strategy: ResolvedRestartStrategy, failures: number): number {
-  switch (strategy.strategy) {
-    case 'none':
-      return 0;
-    case 'exponentialBackoff':
-      return Math.min(strategy.initialDelay * strategy.factor ** (failures - 1), strategy.maxDelay);
-    case 'fixedDelay':
-    case 'failureRate':
-      return strategy.delay;
   }
 }
 

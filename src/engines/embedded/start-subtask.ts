@@ -12,7 +12,7 @@ import { RendezvousClient } from '../runtime/rendezvous.js';
 import type { StateOutlet, SubtaskRunner } from '../runtime/subtask-runner.js';
 import { ChannelEnds } from './channel-ends.js';
 import { beat } from './hung-threads.js';
-import { PositionExchange } from './position-exchange.js';
+import { PositionExchange } from '../runtime/position-exchange.js';
 import type { SubtaskTask } from './protocol.js';
 
 type Post = (message: FromSubtask, transfer?: readonly ArrayBuffer[]) => void;

@@ -140,9 +140,16 @@ export class FlinkCluster {
     return [...(exceptionHistory?.entries ?? [])].sort((a, b) => b.timestamp - a.timestamp);
   }
 
+  /**
+   * How often Flink has restarted the job or a part of it. Its own count is a metric, and those stand still while a TaskManager
+   * does not answer; its list of failures does not, but has only the newest of them.
+   */
   async restarts(id: string): Promise<number> {
-    const [metric] = await this.#rest.call<readonly { readonly value?: string }[]>(`/jobs/${id}/metrics?get=numRestarts`);
-    return Number(metric?.value ?? 0);
+    const [[metric], failures] = await Promise.all([
+      this.#rest.call<readonly { readonly value?: string }[]>(`/jobs/${id}/metrics?get=numRestarts`),
+      this.exceptions(id),
+    ]);
+    return Math.max(Number(metric?.value ?? 0), failures.length);
   }
 
   /** Names of the metrics that the subtasks of a vertex have. */

@@ -18,7 +18,7 @@ export function flinkConfiguration({ keyGroups }: Pick<JobGraph, 'keyGroups'>, s
     'state.backend.type': 'hashmap',
     'state.changelog.enabled': 'false',
     ...checkpointing(settings.checkpoints),
-    ...(settings.restart === undefined ? {} : restarting(settings.restart)),
+    ...(settings.restart === undefined ? {} : restarting(settings.restart.otherwise)),
     ...settings.configuration,
   };
 }

@@ -136,6 +136,7 @@ export class FlinkJob implements RunningJob {
       operators: this.#statistics.operators(this.#plan),
       checkpoints: this.#checkpoints,
       restarts: this.#restarts,
+      ...this.#nodeRestarts,
       ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
     };
   }
@@ -404,6 +405,12 @@ export class FlinkJob implements RunningJob {
       operators: this.#statistics.operators(this.#plan),
       checkpoints: { ...this.#checkpoints, ...(last === undefined ? {} : { last }) },
       restarts: this.#restarts,
+      ...this.#nodeRestarts,
     };
+  }
+
+  get #nodeRestarts(): { readonly nodeRestarts?: number } {
+    const { nodeRestarts } = this.#metrics;
+    return nodeRestarts === undefined ? {} : { nodeRestarts };
   }
 }

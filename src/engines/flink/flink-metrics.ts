@@ -5,6 +5,7 @@ import type { FlinkCluster, FlinkVertexDetails, MetricAggregate } from './cluste
 
 /** The group that the bridge puts our metrics in; before it stands the operator's name, behind it the metric's. */
 const group = '.millrace.';
+const nodeRestartsMetric = 'millrace_node_restarts_total';
 /** New metrics appear while a job runs: how many readings share one list of names. */
 const readingsPerList = 10;
 
@@ -20,6 +21,8 @@ export class FlinkMetrics {
   readonly #lists = new Map<string, VertexMetrics>();
   #samples: readonly MetricSample[] = [];
   #isWhole = false;
+  /** Of subtasks that are gone, and of those that were read last. */
+  #nodeRestarts: { readonly before: number; readonly now: number } | undefined;
 
   constructor(cluster: FlinkCluster, job: string) {
     this.#cluster = cluster;
@@ -36,6 +39,11 @@ export class FlinkMetrics {
     return this.#isWhole;
   }
 
+  /** Nodes that were replaced alone, up to the last reading; undefined where none ever is. */
+  get nodeRestarts(): number | undefined {
+    return this.#nodeRestarts && this.#nodeRestarts.before + this.#nodeRestarts.now;
+  }
+
   /** The job has new subtasks. */
   forget(): void {
     this.#isWhole = false;
@@ -48,6 +56,16 @@ export class FlinkMetrics {
     const samples = await Promise.all(pairs.map(({ vertex, details }) => this.#readVertex(flinkId, vertex, details.id)));
     this.#isWhole = pairs.length === plan.vertices.length && samples.every((own) => own.length > 0);
     if (samples.some((own) => own.length > 0)) this.#samples = samples.flat();
+    this.#countNodeRestarts();
+  }
+
+  /** Each subtask counts its own, from 0 again where Flink has restarted it. */
+  #countNodeRestarts(): void {
+    const counts = this.#samples.filter(({ name }) => name === nodeRestartsMetric).map(({ value }) => value);
+    if (counts.length === 0) return;
+    const sum = counts.reduce((left, right) => left + right);
+    const { before, now } = this.#nodeRestarts ?? { before: 0, now: 0 };
+    this.#nodeRestarts = { before: sum < now ? before + now : before, now: sum };
   }
 
   async #readVertex(flinkId: string, vertex: JobVertex, id: string): Promise<MetricSample[]> {

@@ -25,8 +25,15 @@ export interface PackedJob {
 export async function packJob({ job, options, graph, overrides, reports }: PackedJob): Promise<JobJar> {
   const { id, name, bundle, params, parallelism, checkpoints, restart, log } = job;
   const everyMs = checkpoints?.everyMs;
-  if (Object.keys(restart?.roles ?? {}).length > 0)
-    log({ timeMs: Date.now(), level: 'warn', message: 'Flink has one restart strategy for the whole job: restartRoles is not used', fields: {} });
+  for (const [role, { scope }] of Object.entries(restart?.roles ?? {})) {
+    if (scope === 'node')
+      log({
+        timeMs: Date.now(),
+        level: 'warn',
+        message: `restartRoles.${role}: on Flink a node restarts alone only where that is exact, as with scope 'exact'`,
+        fields: {},
+      });
+  }
   const plan = planForFlink(graph, {
     ...{ millrace: packageVersion, job: { id, name }, params, parallelism, overrides },
     bundle: { hash: bundle.hash, ...(bundle.source === undefined ? {} : { source: bundle.source }) },
@@ -42,7 +49,7 @@ export async function packJob({ job, options, graph, overrides, reports }: Packe
       ...(options.checkpointRetain === undefined ? {} : { retain: options.checkpointRetain }),
       ...(options.checkpointDirectory === undefined ? {} : { directory: toUri(options.checkpointDirectory) }),
     },
-    ...(restart === undefined ? {} : { restart: restart.otherwise }),
+    ...(restart === undefined ? {} : { restart }),
     configuration: options.configuration,
   });
   return makeJobJar(options.jar, plan, bundle.path, packageRoot);

@@ -1,7 +1,9 @@
 import type { JobEdge, JobGraph, JobVertex } from '../../stream/job-graph.js';
 import type { Isolation } from '../../stream/graph.js';
-import type { ResolvedRestartStrategy } from '../../stream/restart-options.js';
+import type { RestartSettings } from '../../stream/restart-options.js';
 import { describeGraph, type GraphDescription } from '../../stream/planner/index.js';
+import { replaceableVertices } from '../runtime/replaceable.js';
+import { restartLimits, scopeOf, strategyOf, type RestartLimits } from '../runtime/restart-limits.js';
 import { clusterEdges } from './cluster-edges.js';
 import { flinkConfiguration } from './configuration.js';
 
@@ -86,6 +88,14 @@ export interface FlinkVertex {
   readonly role: string | null;
   readonly isolation: Isolation;
   readonly slotSharingGroup: string;
+  /** Where a failed subtask is replaced alone, while its task in Flink lives on. */
+  readonly restarts?: FlinkNodeRestarts;
+}
+
+export interface FlinkNodeRestarts extends RestartLimits {
+  readonly role: string;
+  /** The one edge that it reads. */
+  readonly edge: number;
 }
 
 export interface FlinkEdge {
@@ -108,8 +118,8 @@ export interface FlinkPlanSettings {
   readonly reports?: FlinkReports;
   /** Absent: none by themselves; `everyMs` undefined likewise. */
   readonly checkpoints?: FlinkCheckpoints;
-  /** One strategy for the whole job: Flink knows none by role. Absent: what the cluster does. */
-  readonly restart?: ResolvedRestartStrategy;
+  /** Of the job, which becomes Flink's, and of roles, for their nodes alone. Absent: what the cluster does, and no node restarts alone. */
+  readonly restart?: RestartSettings;
   /** Options of Flink that go over those of Millrace. */
   readonly configuration?: Readonly<Record<string, string>>;
 }
@@ -137,19 +147,31 @@ export function planForFlink(graph: JobGraph, settings: FlinkPlanSettings): Flin
       options,
       ...(reports === undefined ? {} : { reports }),
     },
-    vertices: graph.vertices.map(planVertex),
+    vertices: planVertices(graph, settings.restart),
     edges: [...graph.edges.map(planEdge), ...clusterEdges(graph)],
   };
 }
 
-function planVertex({ id, name, parallelism, operators }: JobVertex): FlinkVertex {
-  const [head] = operators;
-  return {
-    ...{ id, uid: head?.uid ?? '', name, parallelism, role: head?.role ?? null },
-    // Operators of one chain are isolated alike.
-    isolation: head?.isolation ?? 'thread',
-    slotSharingGroup: 'default',
-  };
+function planVertices(graph: JobGraph, restart: RestartSettings | undefined): FlinkVertex[] {
+  // What is replaced alone at the cost of exactness elsewhere goes back with its region here.
+  const replaceable = restart === undefined ? undefined : replaceableVertices(graph, (role) => scopeOf(restart, role));
+  return graph.vertices.map((vertex) => {
+    const { id, name, parallelism, operators } = vertex;
+    const [head] = operators;
+    return {
+      ...{ id, uid: head?.uid ?? '', name, parallelism, role: head?.role ?? null },
+      // Operators of one chain are isolated alike.
+      isolation: head?.isolation ?? 'thread',
+      slotSharingGroup: 'default',
+      ...(restart !== undefined && replaceable?.get(id)?.isExact === true ? { restarts: nodeRestarts(vertex, graph, restart) } : {}),
+    };
+  });
+}
+
+function nodeRestarts({ id, operators }: JobVertex, graph: JobGraph, restart: RestartSettings): FlinkNodeRestarts {
+  const role = operators[0]?.role as string;
+  const edge = graph.edges.find(({ to }) => to === id) as JobEdge;
+  return { role, edge: edge.id, ...restartLimits(strategyOf(restart, role)) };
 }
 
 function planEdge({ id, from, to, edge }: JobEdge): FlinkEdge {

@@ -61,7 +61,7 @@ export class Lane {
     const limit = this.#writer.maxPayloadBytes;
     return new MillraceError(
       'RECORD_TOO_LARGE',
-      `a record takes ${bytes} bytes on a channel that carries at most ${limit}; make the record smaller, or raise channelBytes of the embedded engine`,
+      `a record takes ${bytes} bytes on a channel that carries at most ${limit}; make the record smaller; on the embedded engine channelBytes raises the limit`,
       {
         details: { bytes, limitBytes: limit },
       },

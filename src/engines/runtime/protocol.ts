@@ -8,6 +8,8 @@ export interface SubtaskPlacement {
   readonly attempt: number;
   /** Address that other subtasks reach this one by. Default: loopback. */
   readonly host?: string | undefined;
+  /** See SubtaskContext. */
+  readonly predecessorMayLive?: boolean;
   /** Operators that have ended and are not part of this deployment. */
   readonly ended: readonly string[];
   /** State by operator uid, this subtask's share. An operator that has an entry, be it empty, continues from a cut. */

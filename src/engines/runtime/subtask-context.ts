@@ -33,6 +33,7 @@ export function subtaskContext(driver: OperatorDriver, parts: ContextParts): Sub
     parallelismOf: parts.parallelismOf,
     host: task.host ?? '127.0.0.1',
     attempt: task.attempt,
+    predecessorMayLive: task.predecessorMayLive,
     isRestored: Object.hasOwn(task.restored, node.uid),
     hasEnded: (uid) => task.ended.includes(uid),
     keyGroups: parallelism <= task.job.keyGroups ? keyGroupRange(task.index, parallelism, task.job.keyGroups) : { from: 0, to: 0, total: task.job.keyGroups },

@@ -21,7 +21,7 @@ export interface NodeContext<In = Record<string, unknown>, Out = Record<string, 
   readonly index: number;
   /** Nodes of this role as deployed now; `scale` changes it. */
   readonly count: number;
-  /** Lease epoch: deployments so far. */
+  /** Lease epoch: higher after each restart and redeployment. */
   readonly attempt: number;
   readonly cluster: {
     readonly config: ClusterConfig;

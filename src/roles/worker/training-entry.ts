@@ -23,7 +23,12 @@ export function trainingEntry(model: TrainableModel, options: TrainingEntryOptio
       const parameters = await ctx.parameters.open(session.variables, () => session.weights(), model.optimizer);
       const worker = new TrainingWorker(ctx, model, session, parameters, options);
       await worker.begin();
-      for await (const batch of ctx.input) await worker.step(batch);
+      let askedMs = ctx.clock.now();
+      for await (const batch of ctx.input) {
+        worker.waited(ctx.clock.now() - askedMs);
+        await worker.step(batch);
+        askedMs = ctx.clock.now();
+      }
       await worker.end();
     } finally {
       await session.close();
@@ -47,6 +52,8 @@ class TrainingWorker {
   readonly #progress: Progress;
   readonly #publisher: ModelPublisher | undefined;
   readonly #pullWait;
+  readonly #batchWait;
+  readonly #staleness;
   #firstOrder: number | undefined;
   #failure: { readonly error: unknown } | undefined;
 
@@ -59,6 +66,8 @@ class TrainingWorker {
     this.#progress = new Progress(ctx, options.metricsEverySteps);
     this.#publisher = ctx.index === 0 ? new ModelPublisher(ctx, options) : undefined;
     this.#pullWait = ctx.metrics.counter('parameter_wait_seconds_total', 'Time in which the worker waited for weights, the round of its last push included.');
+    this.#batchWait = ctx.metrics.counter('batch_wait_seconds_total', 'Time in which the worker waited for its next batch, barriers included.');
+    this.#staleness = ctx.metrics.gauge('gradient_staleness', 'Updates that the parameters took between the weights of the last push and that push; 0 in bsp.');
   }
 
   /** The first version goes out before anything is learned, so that a scorer of the same job never waits on the stream. */
@@ -66,6 +75,11 @@ class TrainingWorker {
     this.#ctx.checkpoint.beforeBarrier(() => this.#progress.flush());
     const weights = await this.#parameters.pull();
     await this.#publisher?.publish(weights, this.#parameters.clock);
+  }
+
+  /** @param ms from one batch to the next */
+  waited(ms: number): void {
+    this.#batchWait.add(ms / 1000);
   }
 
   async step(batch: RecordBatch): Promise<void> {
@@ -112,8 +126,11 @@ class TrainingWorker {
 
   #push(gradients: Weights, examples: number, { order, position }: StepPlace): void {
     const named = position === undefined ? {} : { position };
+    const pulledAt = this.#parameters.clock;
     this.#parameters.push(gradients, { examples, notBefore: order === undefined ? 0 : order + 1, ...named }).then(
       () => {
+        // The last one is its own.
+        if (examples > 0) this.#staleness.set(Math.max(this.#parameters.clock - pulledAt - 1, 0));
         if (position !== undefined) this.#ctx.lane?.acknowledge(position);
       },
       (error: unknown) => {

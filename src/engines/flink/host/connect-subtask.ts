@@ -3,11 +3,16 @@ import type { JobEdge, JobGraph, JobVertex } from '../../../stream/job-graph.js'
 import { createSubtask } from '../../runtime/create-subtask.js';
 import { createExchange, edgeSource } from '../../runtime/edges.js';
 import type { ExchangeWriter } from '../../runtime/exchange-writer.js';
+import { HeldInputs } from '../../runtime/held-inputs.js';
+import { unacknowledgedGauge } from '../../runtime/held-reader.js';
 import { isLasting } from '../../runtime/lasting-failures.js';
 import { MetricsBlock, metricsBlockBytes } from '../../runtime/metrics-block.js';
 import type { OperatorDriver } from '../../runtime/operator-driver.js';
 import type { FromSubtask, MetricEntry, SubtaskPlacement } from '../../runtime/protocol.js';
+import { PositionExchange } from '../../runtime/position-exchange.js';
 import { RendezvousClient } from '../../runtime/rendezvous.js';
+import { isNamed } from '../../runtime/replaceable.js';
+import { RepeatingWriter } from '../../runtime/repeating-writer.js';
 import type { SubtaskRunner } from '../../runtime/subtask-runner.js';
 import type { RestoredState } from './chunk-wire.js';
 import { LinkGate, type GateEdge } from './link-gate.js';
@@ -22,6 +27,8 @@ import { StateStream } from './state-stream.js';
 import { linkKind, type LinkFrame } from './wire.js';
 
 const metricsEveryMs = 2_000;
+/** See flink-metrics.ts, which sums it up. */
+export const nodeRestartsCounter = 'node_restarts_total';
 
 export interface SubtaskConnection {
   readonly request: OpenRequest;
@@ -56,7 +63,7 @@ export class ConnectedSubtask {
 
   constructor({ request, graph, restored, link, post }: SubtaskConnection) {
     const vertex = vertexOf(graph, request);
-    const { index, parallelism, attempt, task } = request;
+    const { index, parallelism, epoch, task } = request;
     const uids = vertex.operators.map(({ uid }) => uid);
     this.#link = link;
     this.#request = request;
@@ -70,17 +77,21 @@ export class ConnectedSubtask {
       complete: (cut) => this.runner.handle({ type: 'complete', cut }),
       abort: (cut) => this.runner.handle({ type: 'abort', cut }),
     });
+    const metrics = new MetricsBlock(memory, (entry) => this.#metrics.push(entry));
+    const lane = request.replaceable ? heldInputs(request, metrics) : undefined;
+    const exchanges = place.createExchanges(link, this.#barriers, lane);
+    // What was written goes before the acknowledgement: what is not held here is out of the subtask's hands.
+    lane?.guard(() => ([...exchanges.values()].some((exchange) => exchange.held || exchange.flushAt !== Infinity) ? undefined : () => true));
+    const held = lane && { inputs: lane, released: request.succeeds?.frames ?? 0 };
     const placement: SubtaskPlacement = {
       job: { ...task.job, keyGroups: graph.keyGroups },
-      ...{ index, attempt, host: request.host, ended: [], restored: restored.of({ name: vertex.name, uids }, request) },
+      ...{ index, attempt: epoch, host: request.host, predecessorMayLive: true, ended: [], restored: restored.of({ name: vertex.name, uids }, request) },
     };
     const created = createSubtask({
-      ...{ graph, vertex, parallelism, placement, doorbell: this.doorbell, post },
-      metrics: new MetricsBlock(memory, (entry) => this.#metrics.push(entry)),
+      ...{ graph, vertex, parallelism, placement, doorbell: this.doorbell, post, metrics, exchanges, lane },
       rendezvous: new RendezvousClient(post, systemClock),
       abort: new AbortController(),
-      exchanges: place.createExchanges(link, this.#barriers),
-      createGate: (deliver) => (this.#gate = new LinkGate(place.gateEdges(), deliver, () => this.#acks.add())),
+      createGate: (deliver) => (this.#gate = new LinkGate(place.gateEdges(), deliver, () => this.#acks.add(), held)),
       state: {
         snapshot: (cut, snapshots) => this.state.snapshot(cut, snapshots),
         ended: async (snapshots) => {
@@ -140,7 +151,7 @@ export class ConnectedSubtask {
         return;
       case 'report': {
         const { uid, channel, value } = message;
-        this.#reports.send({ uid, channel, value, subtask: this.#request.index, attempt: this.#request.attempt });
+        this.#reports.send({ uid, channel, value, subtask: this.#request.index, attempt: this.#request.epoch });
         return;
       }
       case 'publish':
@@ -195,6 +206,14 @@ export class ConnectedSubtask {
   }
 }
 
+/** The input of a subtask that may be replaced, and what its metrics say of that. */
+function heldInputs({ epoch, succeeds }: OpenRequest, metrics: MetricsBlock): HeldInputs {
+  const group = metrics.group({});
+  group.counter(nodeRestartsCounter, 'Restarts of the node inside its subtask.').add(succeeds?.restarts ?? 0);
+  const unacknowledged = group.gauge(unacknowledgedGauge, 'Batches that were read and that a successor would be given again.');
+  return new HeldInputs({ isExact: true, barrier: succeeds?.barrier ?? 0, epoch, unacknowledged });
+}
+
 /** Credits go back a few at a time: each is a call into the kernel. */
 class Acknowledgements {
   /** Half of what Java has on its way. */
@@ -227,6 +246,7 @@ class Acknowledgements {
 /** The edges of one vertex, as Flink has deployed them: with less parallelism than was planned, maybe. */
 class Place {
   readonly #targets = new Map<number, number>();
+  readonly #named = new Map<number, readonly number[]>();
   readonly #channels = new Map<number, number>();
 
   constructor(
@@ -234,7 +254,10 @@ class Place {
     readonly vertex: JobVertex,
     readonly request: OpenRequest,
   ) {
-    for (const { edge, targets } of request.outputs) this.#targets.set(edge, targets);
+    for (const { edge, targets, named } of request.outputs) {
+      this.#targets.set(edge, targets);
+      if (named !== undefined) this.#named.set(edge, named);
+    }
     for (const { edge, channels } of request.inputs) this.#channels.set(edge, channels);
     for (const { id } of this.#outputs) if (!this.#targets.has(id)) throw missing('output', id);
     for (const { id } of this.#inputs) if (!this.#channels.has(id)) throw missing('input', id);
@@ -244,13 +267,20 @@ class Place {
     return this.#outputs.reduce((sum, edge) => sum + this.#targetsOf(edge).length, 0);
   }
 
-  createExchanges(link: Link, barriers: PassedBarriers): Map<number, ExchangeWriter> {
+  /** @param lane where the subtask may be replaced: what it makes of a batch goes the same ways each time, and comes once */
+  createExchanges(link: Link, barriers: PassedBarriers, lane: HeldInputs | undefined): Map<number, ExchangeWriter> {
     const { index, task } = this.request;
-    const settings = { index, keyGroups: this.graph.keyGroups, ...task.options };
+    // Gathered rows would lie in memory that a successor does not have.
+    const settings = { index, keyGroups: this.graph.keyGroups, ...task.options, ...(lane === undefined ? {} : { batchRows: 1 }) };
     return new Map(
       this.#outputs.map((edge) => {
-        const writers = this.#targetsOf(edge).map((target) => new LinkWriter(link, barriers, { edge: edge.id, target, from: index }));
-        return [edge.id, createExchange(edge, writers, settings)];
+        const position = (): number => lane?.position ?? 0;
+        const writers = this.#targetsOf(edge).map((target, at) => {
+          const writer = new LinkWriter(link, barriers, { edge: edge.id, target, from: index }, this.#named.get(edge.id)?.[at]);
+          return lane !== undefined && isNamed(edge) ? new RepeatingWriter(writer, position) : writer;
+        });
+        const isDealtOut = lane !== undefined && edge.edge.exchange.kind === 'rebalance';
+        return [edge.id, isDealtOut ? new PositionExchange(writers, edge.columns, position) : createExchange(edge, writers, settings)];
       }),
     );
   }

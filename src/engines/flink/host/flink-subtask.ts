@@ -1,6 +1,7 @@
 import { encodeError, MillraceError, type EncodedError } from '../../../core/index.js';
 import { deferred } from '../../../core/lifecycle.js';
 import type { JobGraph } from '../../../stream/job-graph.js';
+import { echoes } from '../../runtime/first-cause.js';
 import { isLasting } from '../../runtime/lasting-failures.js';
 import { planAgain } from '../../runtime/plan-again.js';
 import type { FromSubtask, ToSubtask } from '../../runtime/protocol.js';
@@ -199,7 +200,9 @@ export class FlinkSubtask implements LinkEvents {
   #sayError(error: EncodedError): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
-    this.#link.sendJson({ kind: linkKind.error }, { ...error, retryable: !isLasting(error.code) });
+    const retryable = !isLasting(error.code);
+    // Who lost a peer is rarely the one to be replaced.
+    this.#link.sendJson({ kind: linkKind.error }, { ...error, retryable, alone: retryable && !echoes.has(error.code) });
   }
 }
 

@@ -1,9 +1,18 @@
 import { MillraceError } from '../../../core/errors.js';
-import { frameKind, type FrameKind } from '../../../memory/frame.js';
 import type { Gate } from '../../runtime/gate.js';
+import type { HeldInputs } from '../../runtime/held-inputs.js';
+import type { HeldReader } from '../../runtime/held-reader.js';
 import { LaneMerge, mergedLane, type LaneSource, type MergedLane } from '../../runtime/lane-merge.js';
 import type { Item } from '../../runtime/operator-driver.js';
+import { LinkReader, recordFrame } from './link-reader.js';
 import { linkKind, type LinkFrame } from './wire.js';
+
+/** Where the subtask may be replaced: frames are acknowledged when its operator says so, and not when they have been taken. */
+export interface HeldLane {
+  readonly inputs: HeldInputs;
+  /** Frames that predecessors have acknowledged. */
+  readonly released: number;
+}
 
 /** One edge into a subtask. */
 export interface GateEdge extends LaneSource {
@@ -29,10 +38,11 @@ export class LinkGate implements Gate {
   readonly #deliver: (item: Item) => void;
   readonly #acknowledge: () => void;
   readonly #queue: LinkFrame[] = [];
+  readonly #held: { readonly from: LinkReader; readonly reader: HeldReader } | undefined;
   #unreleased: LinkFrame | undefined;
 
   /** @param acknowledge is called for each frame of data that has been released */
-  constructor(edges: readonly GateEdge[], deliver: (item: Item) => void, acknowledge: () => void) {
+  constructor(edges: readonly GateEdge[], deliver: (item: Item) => void, acknowledge: () => void, held?: HeldLane) {
     for (const { edge, channels, only, ...source } of edges)
       this.#lanes.set(edge, { only, lanes: Array.from({ length: only === undefined ? channels : 1 }, () => mergedLane(source)) });
     this.#merge = new LaneMerge(
@@ -41,6 +51,9 @@ export class LinkGate implements Gate {
     );
     this.#deliver = deliver;
     this.#acknowledge = acknowledge;
+    if (held === undefined) return;
+    const from = new LinkReader(held.released, acknowledge);
+    this.#held = { from, reader: held.inputs.add(from) };
   }
 
   start(): void {}
@@ -65,14 +78,19 @@ export class LinkGate implements Gate {
   take(): boolean {
     const frame = this.#queue.shift();
     if (frame === undefined) return false;
-    this.#unreleased = frame;
-    if (frame.kind === linkKind.data) this.#data(frame);
+    const isData = frame.kind === linkKind.data;
+    if (isData && this.#held !== undefined) {
+      this.#held.from.push(frame);
+      this.#held.reader.tryRead();
+    } else this.#unreleased = frame;
+    if (isData) this.#data(frame);
     else if (frame.kind === linkKind.barrier) this.#deliver({ kind: 'barrier', cut: frame.number, stop: frame.flags === 1 });
     else this.#endOf(frame.edge);
     return true;
   }
 
   release(): void {
+    this.#held?.reader.release();
     const frame = this.#unreleased;
     if (frame === undefined) return;
     this.#unreleased = undefined;
@@ -88,7 +106,8 @@ export class LinkGate implements Gate {
     return this.#queue.splice(0);
   }
 
-  #data({ edge, from, flags: kind, number, payload }: LinkFrame): void {
+  #data(frame: LinkFrame): void {
+    const { edge, from } = frame;
     const known = this.#lanes.get(edge);
     const lane = known?.only === undefined ? known?.lanes[from] : from === known.only ? known.lanes[0] : undefined;
     if (lane === undefined || lane.ended)
@@ -96,8 +115,7 @@ export class LinkGate implements Gate {
         'PROTOCOL',
         `Flink sent data of edge ${edge} from subtask ${from}, which ${lane === undefined ? 'does not feed this one' : 'had ended'}`,
       );
-    const flags = kind === frameKind.idle ? number : 0;
-    this.#merge.accept(lane, { kind: kind as FrameKind, flags, number, payload });
+    this.#merge.accept(lane, recordFrame(frame));
   }
 
   #endOf(edge: number): void {

@@ -29,10 +29,26 @@ const openRequest = z.object({
   index: count,
   parallelism: z.int().min(1),
   attempt: count,
+  /** Lease epoch: higher than that of every predecessor, whatever job of Flink it was in. */
+  epoch: count,
+  /** A failed subtask is replaced alone: Java keeps what was not acknowledged. */
+  replaceable: z.boolean(),
+  /** Where this one replaces another. */
+  succeeds: z
+    .object({
+      /** The last barrier in front of what it is given; 0 for none. */
+      barrier: count,
+      /** Frames of DATA that its predecessors have acknowledged. */
+      frames: count,
+      /** Predecessors in this attempt. */
+      restarts: count,
+    })
+    .optional(),
   /** Checkpoint that the task continues from; -1 for none. */
   restoredId: z.number(),
   inputs: z.array(z.object({ edge: count, channels: count })),
-  outputs: z.array(z.object({ edge: count, targets: count })),
+  /** `named`: number of the newest batch for each target that predecessors have sent, 0 for none. */
+  outputs: z.array(z.object({ edge: count, targets: count, named: z.array(count).optional() })),
   /** Address under which other machines find this TaskManager. */
   host: z.string().optional(),
 });

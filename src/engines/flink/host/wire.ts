@@ -19,7 +19,7 @@ import { readFrameNumber, writeFrameNumber } from '../../../memory/ring-memory.j
  * | target  | downstream subtask that it is for                                                   |
  * | from    | subtask that it comes from                                                          |
  * | rows    | of the batch, for Flink's counts; 0 for marks                                        |
- * | number  | of the mark: event time, passes, 1 for idle                                         |
+ * | number  | of the mark: event time, passes, 1 for idle; of a batch: its name, see link-writer.ts |
  */
 export const protocolVersion = 1;
 

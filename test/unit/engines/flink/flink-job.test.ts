@@ -71,6 +71,7 @@ function running(id: string): void {
   server
     .on(`GET /jobs/${id}`, { body: details(id, 'RUNNING') })
     .on(`GET /jobs/${id}/checkpoints`, { body: noCheckpoints })
+    .on(`GET /jobs/${id}/exceptions`, { body: {} })
     .on(`GET /jobs/${id}/metrics`, { body: [{ id: 'numRestarts', value: '0' }] });
   for (const vertex of ['v0', 'v1']) server.on(`GET /jobs/${id}/vertices/${vertex}/subtasks/metrics`, { body: [] });
 }
@@ -268,6 +269,13 @@ test('a restart is counted, and its cause is in the log and in the status', asyn
   assert.deepEqual([summary.state, summary.restarts], ['cancelled', 1]);
   assert.match(job.status().error?.message ?? '', /it hiccuped/);
   assert.match(logged.find(({ level }) => level === 'warn')?.message ?? '', /^Flink restarts the job from the beginning: .*it hiccuped/);
+});
+
+test('a restart is counted though metrics stand still, as they do while a TaskManager does not answer', async () => {
+  server
+    .on('GET /jobs/j1/exceptions', { body: {} }, { body: { exceptionHistory: { entries: [{ timestamp: 5, stacktrace: 'a.b.SomeException: gone' }] } } })
+    .on('GET /jobs/j1', ...Array.from({ length: 3 }, () => ({ body: details('j1', 'RUNNING') })), { body: details('j1', 'CANCELED') });
+  assert.equal((await (await submit()).finished).restarts, 1);
 });
 
 test('nothing is uploaded to a version that is not supported', async () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { planForFlink, type FlinkPlanSettings } from '../../../../src/engines/flink/plan.js';
 import { t } from '../../../../src/memory/schema.js';
 import { buildGraph, defineJob, describeGraph, planJob, type JobGraph, type RestartStrategy } from '../../../../src/stream/index.js';
-import { restartStrategy } from '../../../../src/stream/restart-options.js';
+import { restartStrategy, type RestartSettings } from '../../../../src/stream/restart-options.js';
 import { emptySink, emptySource } from '../../stream/test-connectors.js';
 
 const run = { create: () => ({ open: () => undefined, process: () => undefined }) };
@@ -75,6 +75,32 @@ test('the plan is JSON and holds what a host needs to plan the graph again', () 
   assert.equal('reports' in planForFlink(graph, settings).task, false);
 });
 
+test('nodes that may be replaced alone have the limits of their role, and the edge that they read', () => {
+  const training = defineJob({
+    name: 'training',
+    build: ({ source, env }) => {
+      const batches = source(emptySource({ x: t.float32() }, { maxParallelism: 1 }));
+      const resumes = { isExact: true, sameColumns: [] };
+      const worker = env.add({ kind: 'role', name: 'worker', role: 'worker', schema: undefined, parallelism: 2, resumes, ...run });
+      env.scope.builder.connect(worker.node, 0, { from: batches.node, exchange: { kind: 'rebalance' } });
+    },
+  });
+  const planned = planJob(buildGraph(training, {}), { parallelism: 2, keyGroups: 64, overrides: {} });
+  const otherwise = restartStrategy.parse({ strategy: 'exponentialBackoff', attempts: 5 });
+  const restartsOf = (roles: RestartSettings['roles']) =>
+    planForFlink(planned, { ...settings, restart: { otherwise, roles } }).vertices.map(({ restarts }) => restarts);
+  const limits = { role: 'worker', edge: 0, failures: 5, quietMs: 60_000, slides: false, delayMs: 100, factor: 2, maxDelayMs: 30_000 };
+  assert.deepEqual(restartsOf({}), [undefined, limits]);
+  const rate = { ...limits, failures: 2, quietMs: 1_000, slides: true, delayMs: 10, factor: 1, maxDelayMs: 10 };
+  assert.deepEqual(restartsOf({ worker: restartStrategy.parse({ strategy: 'failureRate', failures: 2, per: 1_000, delay: 10 }) }), [undefined, rate]);
+  assert.deepEqual(restartsOf({ worker: { ...otherwise, scope: 'region' } }), [undefined, undefined]);
+  assert.deepEqual(
+    planForFlink(planned, settings).vertices.map(({ restarts }) => restarts),
+    [undefined, undefined],
+    'without a strategy',
+  );
+});
+
 test('without an interval Flink takes no checkpoints by itself', () => {
   assert.equal(configured({})['execution.checkpointing.interval'], undefined);
   assert.equal(configured({ checkpoints: { retain: 2 } })['execution.checkpointing.interval'], undefined);
@@ -117,7 +143,7 @@ const strategies: readonly [RestartStrategy, Readonly<Record<string, string>>][]
 
 for (const [strategy, expected] of strategies) {
   test(`restart strategy ${strategy.strategy} in Flink's words`, () => {
-    const all = configured({ restart: restartStrategy.parse(strategy) });
+    const all = configured({ restart: { otherwise: restartStrategy.parse(strategy), roles: {} } });
     const prefix = 'restart-strategy.';
     const found = Object.entries(all).flatMap(([key, value]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), value] as const] : []));
     assert.deepEqual(Object.fromEntries(found), expected);

@@ -138,7 +138,7 @@ export const Node: MessageFns<Node> = {
       writer.uint32(16).uint32(message.index);
     }
     if (message.epoch !== 0) {
-      writer.uint32(24).uint32(message.epoch);
+      writer.uint32(24).uint64(message.epoch);
     }
     if (message.address !== "") {
       writer.uint32(34).string(message.address);
@@ -180,7 +180,7 @@ export const Node: MessageFns<Node> = {
               break;
             }
 
-            message.epoch = reader.uint32();
+            message.epoch = longToNumber(reader.uint64());
             continue;
           }
           case 4: {

@@ -496,7 +496,7 @@ export const Open: MessageFns<Open> = {
       writer.uint32(8).uint32(message.worker);
     }
     if (message.epoch !== 0) {
-      writer.uint32(16).uint32(message.epoch);
+      writer.uint32(16).uint64(message.epoch);
     }
     return writer;
   },
@@ -527,7 +527,7 @@ export const Open: MessageFns<Open> = {
               break;
             }
 
-            message.epoch = reader.uint32();
+            message.epoch = longToNumber(reader.uint64());
             continue;
           }
         }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isMillraceError } from '../../../../../src/core/errors.js';
-import { LinkGate, type GateEdge } from '../../../../../src/engines/flink/host/link-gate.js';
+import { LinkGate, type GateEdge, type HeldLane } from '../../../../../src/engines/flink/host/link-gate.js';
 import { linkKind, type LinkFrame } from '../../../../../src/engines/flink/host/wire.js';
+import { HeldInputs } from '../../../../../src/engines/runtime/held-inputs.js';
 import type { Item } from '../../../../../src/engines/runtime/operator-driver.js';
 import { frameKind, type FrameKind } from '../../../../../src/memory/frame.js';
 import { rowBatch, type RecordBatch } from '../../../../../src/memory/index.js';
@@ -13,11 +14,12 @@ class Feed {
   readonly log: string[] = [];
   readonly gate: LinkGate;
 
-  constructor(edges: readonly Omit<GateEdge, 'decode'>[]) {
+  constructor(edges: readonly Omit<GateEdge, 'decode'>[], held?: HeldLane) {
     this.gate = new LinkGate(
       edges.map((edge) => ({ ...edge, decode })),
       (item) => this.log.push(show(item)),
       () => this.log.push('ack'),
+      held,
     );
     this.gate.start();
   }
@@ -130,3 +132,30 @@ test('what nobody takes any more can be taken out', () => {
 function isProtocol(message: RegExp): (error: unknown) => boolean {
   return (error) => isMillraceError(error) && error.code === 'PROTOCOL' && message.test(error.message);
 }
+
+function heldInputs(): HeldInputs {
+  return new HeldInputs({ isExact: true, barrier: 0, epoch: 0, unacknowledged: { set: () => undefined } });
+}
+
+test('of a subtask that may be replaced Java keeps what its operator has not acknowledged, and all behind it', () => {
+  const inputs = heldInputs();
+  const feed = new Feed([{ edge: 0, input: 0, channels: 1, only: undefined }], { inputs, released: 0 });
+  feed.data(0, 0, 10).mark(0, 0, frameKind.watermark, 5).data(0, 0, 11).barrier(3);
+  assert.equal(feed.take(), '0:10 w5 0:11 B3 free');
+  assert.equal(inputs.position, 3);
+  inputs.acknowledge(3);
+  assert.equal(feed.take(), '', 'the first batch is still under way');
+  inputs.acknowledge(1);
+  assert.equal(feed.take(), 'free ack free ack free ack');
+});
+
+test('a successor is given the same positions, and the end of its input stays for it', () => {
+  const inputs = heldInputs();
+  const feed = new Feed([{ edge: 0, input: 0, channels: 1, only: undefined }], { inputs, released: 7 });
+  feed.data(0, 0, 10);
+  feed.take();
+  assert.equal(inputs.position, 8);
+  inputs.acknowledge(8);
+  feed.mark(0, 0, frameKind.endOfInput);
+  assert.equal(feed.take(), 'free ack wInfinity end0!');
+});

@@ -71,7 +71,11 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
   private final AtomicBoolean woken = new AtomicBoolean();
   private CompletableFuture<Void> sourceEnd;
   private NodeHost host;
-  private NodeLink link;
+  private volatile NodeLink link;
+  /** Where a failed node is replaced alone; else null. */
+  private Succession succession;
+  private long restoredId;
+  private long epoch;
   private volatile boolean ready;
   private int endedInputs;
   private boolean finished;
@@ -79,6 +83,8 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
   private long barrier = -1;
   private long passed = -1;
   private long committed = -1;
+  /** The newest checkpoint that Node was told to be complete. */
+  private long completed = -1;
   /** The first barrier after Node had finished: its checkpoint has the end in it. */
   private long finalBarrier = -1;
   /** The savepoint of a stop has been taken: what Node emits after it belongs to the job that is restored from it. */
@@ -114,9 +120,13 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
     // Flink keeps the class loader while the job has a slot here, restarts included.
     getRuntimeContext().registerUserCodeClassLoaderReleaseHookIfAbsent("millrace-host", () -> NodeHost.endJob(job));
     host = NodeHost.acquire(job, !vertex.ownProcess(), plan.host(), task.getUserCodeClassLoader().asClassLoader());
-    link = new NodeLink(host, host.connect(label), label, this);
-    long restoredId = context.getRestoredCheckpointId().orElse(-1);
-    link.send(Frame.of(Frame.OPEN, 0, OpenRequest.json(plan, vertex, host, task, range, restoredId)));
+    if (isReplaceable()) {
+      succession = new Succession(vertex.restarts());
+    }
+    epoch = rendezvous.epoch();
+    restoredId = context.getRestoredCheckpointId().orElse(-1);
+    link = new NodeLink(host, host.connect(label), label, this, 0);
+    sendOpen(0);
     int chunks = sendState(context);
     link.send(Frame.of(Frame.START, 0));
     await(() -> ready, plan.host().startTimeoutMs(), "did not open");
@@ -145,8 +155,12 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
   }
 
   private void sendChunk(int keyGroup, byte[] chunk) throws Exception {
-    await(link::hasRoom, plan.host().startTimeoutMs(), "did not take its state");
-    link.send(Frame.state(keyGroup, chunk));
+    await(() -> link.hasRoom(), plan.host().startTimeoutMs(), "did not take its state");
+    byte[] frame = Frame.state(keyGroup, chunk);
+    if (succession != null) {
+      succession.keepState(frame);
+    }
+    link.send(frame);
   }
 
   @Override
@@ -197,6 +211,70 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
     }
   }
 
+  // ---- Replacing a failed node
+
+  /** By the plan, and as long as the adaptive scheduler has not given it more channels: what is read of several has no order. */
+  private boolean isReplaceable() throws Exception {
+    return vertex.restarts() != null && OpenRequest.channels(inputs, vertex.restarts().edge(), task) == 1;
+  }
+
+  private void sendOpen(long acknowledged) throws Exception {
+    long own = epoch + (succession == null ? 0 : succession.restarts.count());
+    OpenRequest.Node node = new OpenRequest.Node(own, succession, Math.max(passed, 0), acknowledged);
+    link.send(Frame.of(Frame.OPEN, 0, OpenRequest.json(plan, vertex, host, task, range, restoredId, node)));
+  }
+
+  /**
+   * Puts a successor in the place of a failed node, while the task lives on. All that the failed one sent has been emitted; it is
+   * given what that one did not acknowledge. Mails do not run meanwhile, as they would talk to a node that is not there.
+   */
+  private void replaceNode() throws Exception {
+    NodeLink failed = link;
+    long delayMs = succession.restarts.next(failed.failure(), System.currentTimeMillis());
+    LOG.warn("{}: restarts alone in {} ms", label, delayMs, failed.failure());
+    abandonCheckpoints(failed.failure());
+    if (!failed.finish(false, plan.host().closeTimeoutMs())) {
+      throw failed.failure();
+    }
+    failed.close();
+    Thread.sleep(delayMs);
+    if (!host.isAlive()) {
+      host.release();
+      host = NodeHost.acquire(task.getJobID().toString(), !vertex.ownProcess(), plan.host(), task.getUserCodeClassLoader().asClassLoader());
+    }
+    ready = false;
+    link = new NodeLink(host, host.connect(label), label, this, failed.acknowledged());
+    sendOpen(failed.acknowledged());
+    succession.state().forEach(link::send);
+    link.send(Frame.of(Frame.START, 0));
+    untilReady();
+    failed.unacknowledged().forEach(link::send);
+    succession.endedInputs().forEach(edge -> link.send(Frame.endInput(edge)));
+    if (completed > committed) {
+      link.send(Frame.of(Frame.COMPLETE, completed));
+    }
+    LOG.info("{}: runs again, restart {} of its node in this attempt", label, succession.restarts.count());
+  }
+
+  /** What the failed node knew of a checkpoint under way is gone: it fails, and its barrier passes. */
+  private void abandonCheckpoints(Exception cause) {
+    snapshots.failUnfinished(cause);
+    if (barrier != NO_BARRIER) {
+      passed = Math.max(passed, barrier);
+    }
+  }
+
+  private void untilReady() throws Exception {
+    long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(plan.host().startTimeoutMs());
+    while (!ready) {
+      link.check();
+      if (System.nanoTime() - deadline > 0) {
+        throw Failures.of("DEADLINE_EXCEEDED", label + ": Node did not open within " + plan.host().startTimeoutMs() + " ms", true);
+      }
+      link.awaitNews();
+    }
+  }
+
   // ---- Input
 
   @Override
@@ -221,7 +299,7 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
   @Override
   public void processElement(StreamRecord<byte[]> record) throws Exception {
     byte[] frame = record.getValue();
-    await(link::hasCredit, NO_DEADLINE, "");
+    await(() -> link.hasCredit(), NO_DEADLINE, "");
     // Flink has counted one; its UI is to show rows, and no marks.
     task.getMetricGroup().getIOMetricGroup().getNumRecordsInCounter().inc(Frame.rows(frame) - 1);
     link.send(frame);
@@ -235,7 +313,11 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
         link.send(Frame.of(Frame.DRAIN, 0));
       }
     } else {
-      link.send(Frame.endInput(inputs.get(input - 1).id()));
+      int edge = inputs.get(input - 1).id();
+      if (succession != null) {
+        succession.inputEnded(edge);
+      }
+      link.send(Frame.endInput(edge));
       if (++endedInputs < inputs.size()) {
         return;
       }
@@ -280,8 +362,13 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
         arrived();
         return;
       }
+      // Asked first: what it sent before it was lost is emitted.
+      boolean lost = link.isLost();
       byte[] frame = link.poll();
       if (frame == null) {
+        if (lost) {
+          replaceNode();
+        }
         return;
       }
       switch (Frame.kind(frame)) {
@@ -310,6 +397,9 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
     if (!stopped) {
       task.getMetricGroup().getIOMetricGroup().getNumRecordsOutCounter().inc(Frame.rows(frame) - 1);
       output.collect(edge, new StreamRecord<>(frame));
+    }
+    if (succession != null) {
+      succession.emitted(frame);
     }
   }
 
@@ -343,7 +433,7 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
     link.send(Frame.of(Frame.BARRIER, id));
     await(() -> passed >= id, NO_DEADLINE, "");
     barrier = NO_BARRIER;
-    if (!link.isEmpty()) {
+    if (!link.isEmpty() || link.isLost()) {
       arrived();
     }
   }
@@ -359,6 +449,7 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
   @Override
   public void notifyCheckpointComplete(long id) throws Exception {
     super.notifyCheckpointComplete(id);
+    completed = id;
     link.send(Frame.of(Frame.COMPLETE, id));
     // Waited for, as a task may close after it. Not within the wait for a later barrier: the answer may lie behind that barrier,
     // and another notification follows it.
@@ -378,6 +469,9 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
 
   @Override
   public boolean aside(byte[] frame) throws Exception {
+    if (succession != null) {
+      succession.sent(frame);
+    }
     switch (Frame.kind(frame)) {
       case Frame.READY -> welcome(Json.parse(Frame.text(frame)));
       case Frame.SNAPSHOT -> snapshots.add(Frame.number(frame), Frame.target(frame), frame);
@@ -390,7 +484,9 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
       }
       case Frame.LOOKUP -> {
         long request = Frame.number(frame);
-        rendezvous.lookup(Frame.text(frame), (key, value) -> link.send(Frame.of(Frame.FOUND, request, value)));
+        // A successor counts its own requests.
+        NodeLink asker = link;
+        rendezvous.lookup(Frame.text(frame), (key, value) -> asker.send(Frame.of(Frame.FOUND, request, value)));
       }
       case Frame.LOG -> log(Json.parse(Frame.text(frame)));
       case Frame.ERROR -> throw Failures.fromNode(Frame.text(frame));
@@ -416,6 +512,17 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
         // The mailbox is closing; whoever waits looks for itself.
       }
     }
+  }
+
+  @Override
+  public boolean outlives(Exception failure) {
+    return succession != null
+        && ready
+        && !succession.hasEnded()
+        && Failures.isAlone(failure)
+        && (host.isAlive() || vertex.ownProcess())
+        && !streamTask.isCanceled()
+        && !streamTask.isFailing();
   }
 
   @Override

@@ -42,6 +42,27 @@ final class Failures {
     return of(error, retryable);
   }
 
+  /** What the command line is told of a failure. */
+  static JsonNode encoded(Exception failure) {
+    Throwable from = failure instanceof SuppressRestartsException ? failure.getCause() : failure;
+    String text = String.valueOf(from.getMessage());
+    int at = text.indexOf("\n" + MARKER);
+    try {
+      if (at >= 0) {
+        return Json.parse(text.substring(at + 1 + MARKER.length()));
+      }
+    } catch (IOException e) {
+      // Said below.
+    }
+    return Json.object().put("code", "INTERNAL").put("message", text);
+  }
+
+  /** True of a failure that a successor of the node alone may not meet: it is its own, and no echo of somebody else's. */
+  static boolean isAlone(Exception failure) {
+    JsonNode error = encoded(failure);
+    return error.path("alone").asBoolean() || error.path("code").asText().equals("THREAD_LOST");
+  }
+
   private static Exception of(JsonNode error, boolean retryable) {
     String text = "[" + error.path("code").asText("INTERNAL") + "] " + error.path("message").asText("Node gave no message") + "\n" + MARKER + error;
     Exception failure = new FlinkException(text);

@@ -41,6 +41,10 @@ final class Frame {
     return frame[0];
   }
 
+  static int flags(byte[] frame) {
+    return frame[1];
+  }
+
   static int edge(byte[] frame) {
     return (short) SHORT.get(frame, 2) & 0xffff;
   }

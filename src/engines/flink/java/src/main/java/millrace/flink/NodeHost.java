@@ -124,6 +124,10 @@ final class NodeHost {
     }
   }
 
+  boolean isAlive() {
+    return process.isAlive();
+  }
+
   Path bundle() {
     return folder.resolve("job.mjs");
   }

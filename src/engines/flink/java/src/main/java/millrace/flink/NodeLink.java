@@ -6,7 +6,10 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.SocketChannel;
+import java.util.List;
+import java.util.Queue;
 import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.Semaphore;
@@ -41,8 +44,11 @@ final class NodeLink implements Closeable {
     /** Takes a frame whose order among the others does not matter; false for one that is to be queued. */
     boolean aside(byte[] frame) throws Exception;
 
-    /** A frame was queued. */
+    /** A frame was queued, or the node is lost. */
     void arrived();
+
+    /** True where a successor takes over from a node that failed so: what it has sent is kept, and {@link #failed} not called. */
+    boolean outlives(Exception failure);
 
     /** The link, or Node, has failed; told once. */
     void failed(Exception failure);
@@ -64,10 +70,17 @@ final class NodeLink implements Closeable {
   /** The connection is closed by us. */
   private volatile boolean ended;
   private volatile Exception failure;
+  /** The node has failed, and a successor is to go on. */
+  private volatile boolean lost;
+  /** Frames of data that Node has not acknowledged. */
+  private final Queue<byte[]> unacknowledged = new ConcurrentLinkedQueue<>();
+  private final AtomicLong acknowledged = new AtomicLong();
   private final Thread writer;
   private final Thread reader;
 
-  NodeLink(NodeHost host, SocketChannel channel, String label, Owner owner) {
+  /** @param acknowledged frames of data that predecessors have acknowledged */
+  NodeLink(NodeHost host, SocketChannel channel, String label, Owner owner, long acknowledged) {
+    this.acknowledged.set(acknowledged);
     this.host = host;
     this.label = label;
     this.channel = channel;
@@ -86,6 +99,7 @@ final class NodeLink implements Closeable {
   void send(byte[] frame) {
     if (Frame.kind(frame) == Frame.DATA) {
       inFlight.incrementAndGet();
+      unacknowledged.add(frame);
     }
     unsentBytes.addAndGet(frame.length);
     toNode.add(frame);
@@ -108,9 +122,26 @@ final class NodeLink implements Closeable {
     return fromNode.isEmpty();
   }
 
-  /** Throws what broke the link, if anything did. */
+  /** What a successor is to be given again. */
+  List<byte[]> unacknowledged() {
+    return List.copyOf(unacknowledged);
+  }
+
+  long acknowledged() {
+    return acknowledged.get();
+  }
+
+  boolean isLost() {
+    return lost;
+  }
+
+  Exception failure() {
+    return failure;
+  }
+
+  /** Throws what broke the link for good, if anything did. */
   void check() throws Exception {
-    if (failure != null) {
+    if (failure != null && !lost) {
       throw failure;
     }
   }
@@ -151,8 +182,13 @@ final class NodeLink implements Closeable {
       failure = cause;
       if (!closing) {
         closing = true;
-        fromNode.clear();
-        owner.failed(cause);
+        if (owner.outlives(cause)) {
+          lost = true;
+          owner.arrived();
+        } else {
+          fromNode.clear();
+          owner.failed(cause);
+        }
       }
     }
     news.release();
@@ -219,7 +255,7 @@ final class NodeLink implements Closeable {
 
   private void receive(byte[] frame) throws InterruptedException {
     switch (Frame.kind(frame)) {
-      case Frame.ACK -> inFlight.addAndGet((int) -Frame.number(frame));
+      case Frame.ACK -> acknowledge((int) Frame.number(frame));
       case Frame.CLOSED -> closed.countDown();
       default -> {
         try {
@@ -238,6 +274,18 @@ final class NodeLink implements Closeable {
     if (news.availablePermits() == 0) {
       news.release();
     }
+  }
+
+  private void acknowledge(int count) {
+    // After a failure what Node says of its frames is not true any more: their outputs are dropped.
+    if (failing.get()) {
+      return;
+    }
+    for (int i = 0; i < count; i++) {
+      unacknowledged.remove();
+    }
+    acknowledged.addAndGet(count);
+    inFlight.addAndGet(-count);
   }
 
   private byte[] next(ByteBuffer buffer) throws Exception {

@@ -4,6 +4,7 @@ import java.util.List;
 import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.runtime.execution.Environment;
 import org.apache.flink.runtime.state.KeyGroupRange;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ArrayNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
 import org.apache.flink.streaming.api.graph.NonChainedOutput;
@@ -17,9 +18,18 @@ import org.apache.flink.streaming.api.graph.StreamEdge;
 final class OpenRequest {
   static final int PROTOCOL = 1;
 
+  /**
+   * The node that is to run the subtask.
+   *
+   * @param succession where it may be replaced alone; else null
+   * @param barrier the last one in front of what it is given
+   * @param acknowledged frames of data that its predecessors have acknowledged
+   */
+  record Node(long epoch, Succession succession, long barrier, long acknowledged) {}
+
   private OpenRequest() {}
 
-  static String json(Plan plan, Plan.Vertex vertex, NodeHost host, Environment task, KeyGroupRange range, long restoredId) throws Exception {
+  static String json(Plan plan, Plan.Vertex vertex, NodeHost host, Environment task, KeyGroupRange range, long restoredId, Node node) throws Exception {
     ClassLoader loader = task.getUserCodeClassLoader().asClassLoader();
     StreamConfig config = new StreamConfig(task.getTaskConfiguration());
     TaskInfo info = task.getTaskInfo();
@@ -31,10 +41,28 @@ final class OpenRequest {
     open.put("vertex", vertex.id()).put("uid", vertex.uid()).put("index", info.getIndexOfThisSubtask()).put("parallelism", info.getNumberOfParallelSubtasks());
     open.put("maxParallelism", info.getMaxNumberOfParallelSubtasks()).put("attempt", info.getAttemptNumber()).put("restoredId", restoredId);
     inputs(plan.inputs(vertex.id()), config.getInPhysicalEdges(loader), task, open.putArray("inputs"));
-    outputs(plan.outputs(vertex.id()), config.getVertexNonChainedOutputs(loader), task, open.putArray("outputs"));
+    outputs(plan.outputs(vertex.id()), config.getVertexNonChainedOutputs(loader), task, node.succession, open.putArray("outputs"));
+    Succession succession = node.succession;
+    open.put("epoch", node.epoch).put("replaceable", succession != null);
+    if (succession != null && succession.restarts.count() > 0) {
+      open.putObject("succeeds").put("barrier", node.barrier).put("frames", node.acknowledged).put("restarts", succession.restarts.count());
+    }
     open.putObject("keyGroups").put("from", range.getStartKeyGroup()).put("to", range.getEndKeyGroup());
     open.put("host", task.getTaskManagerInfo().getTaskManagerExternalAddress());
     return open.toString();
+  }
+
+  /** Upstream subtasks of one input edge, as deployed. */
+  static int channels(List<Plan.Edge> edges, int edge, Environment task) throws Exception {
+    StreamConfig config = new StreamConfig(task.getTaskConfiguration());
+    ArrayNode inputs = Json.object().putArray("inputs");
+    inputs(edges, config.getInPhysicalEdges(task.getUserCodeClassLoader().asClassLoader()), task, inputs);
+    for (JsonNode input : inputs) {
+      if (input.get("edge").asInt() == edge) {
+        return input.get("channels").asInt();
+      }
+    }
+    return 0;
   }
 
   /** Gates are in the order of the physical edges, each of which knows its input, counted from 1; with a single input it is 0. */
@@ -48,11 +76,16 @@ final class OpenRequest {
     }
   }
 
-  private static void outputs(List<Plan.Edge> edges, List<NonChainedOutput> writers, Environment task, ArrayNode outputs) {
+  private static void outputs(List<Plan.Edge> edges, List<NonChainedOutput> writers, Environment task, Succession succession, ArrayNode outputs) {
     for (Plan.Edge edge : edges) {
       for (int writer = 0; writer < writers.size(); writer++) {
         if (MillraceJob.tag(edge.id()).equals(writers.get(writer).getOutputTag())) {
-          outputs.addObject().put("edge", edge.id()).put("targets", task.getWriter(writer).getNumberOfSubpartitions());
+          int targets = task.getWriter(writer).getNumberOfSubpartitions();
+          ObjectNode output = outputs.addObject().put("edge", edge.id()).put("targets", targets);
+          if (succession != null) {
+            int first = edge.forward() ? task.getTaskInfo().getIndexOfThisSubtask() : 0;
+            succession.writeNames(edge.id(), first, edge.forward() ? 1 : targets, output.putArray("named"));
+          }
         }
       }
     }

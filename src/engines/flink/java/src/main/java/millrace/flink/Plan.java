@@ -52,7 +52,14 @@ public record Plan(
       String node, String entry, List<String> options, Map<String, String> env, long startTimeoutMs, long closeTimeoutMs, long commitTimeoutMs, long lingerMs)
       implements Serializable {}
 
-  public record Vertex(int id, String uid, String name, int parallelism, boolean ownProcess, String slotSharingGroup) implements Serializable {}
+  /** @param restarts how a failed node is replaced alone; null where its task fails with it */
+  public record Vertex(int id, String uid, String name, int parallelism, boolean ownProcess, String slotSharingGroup, Restarts restarts) implements Serializable {}
+
+  /**
+   * @param edge the one that a replaceable vertex reads
+   * @param failures restarts at most, of one streak; within quietMs where that slides
+   */
+  public record Restarts(String role, int edge, int failures, long quietMs, boolean slides, long delayMs, double factor, long maxDelayMs) implements Serializable {}
 
   public record Edge(int id, int from, int to, boolean forward) implements Serializable {}
 
@@ -115,7 +122,20 @@ public record Plan(
         vertex.text("name"),
         vertex.integer("parallelism", 1, MAX_KEY_GROUPS),
         vertex.oneOf("isolation", "thread", "process").equals("process"),
-        vertex.text("slotSharingGroup"));
+        vertex.text("slotSharingGroup"),
+        vertex.has("restarts") ? restarts(vertex.object("restarts")) : null);
+  }
+
+  private static Restarts restarts(Field restarts) {
+    return new Restarts(
+        restarts.text("role"),
+        restarts.integer("edge", 0, 0xffff),
+        restarts.integer("failures", 0, Integer.MAX_VALUE),
+        restarts.milliseconds("quietMs"),
+        restarts.flag("slides"),
+        restarts.milliseconds("delayMs"),
+        restarts.number("factor"),
+        restarts.milliseconds("maxDelayMs"));
   }
 
   private static Edge edge(Field edge) {
@@ -240,6 +260,20 @@ public record Plan(
         throw wrong(name, "an integer from " + min + " to " + max);
       }
       return value.intValue();
+    }
+
+    boolean flag(String name) {
+      if (!need(name).isBoolean()) {
+        throw wrong(name, "true or false");
+      }
+      return json.get(name).booleanValue();
+    }
+
+    double number(String name) {
+      if (!need(name).isNumber()) {
+        throw wrong(name, "a number");
+      }
+      return json.get(name).doubleValue();
     }
 
     long milliseconds(String name) {

@@ -24,6 +24,9 @@ final class Rendezvous {
   private static final String MAP = "millrace";
   private static final long POLL_MS = 100;
   private static final long CLOSE_MS = 2_000;
+  private static final String EPOCHS = "millrace-epochs";
+  /** An attempt's own, and those of the successors of its nodes. */
+  static final long EPOCHS_PER_ATTEMPT = 1024;
 
   private final GlobalAggregateManager jobMaster;
   private final int component;
@@ -41,6 +44,14 @@ final class Rendezvous {
     this.component = component;
     this.attempt = attempt;
     this.publisher = publisher + "#" + attempt;
+  }
+
+  /**
+   * The lease epoch of this attempt: the same for all that Flink restarts together, and higher than any before, also where another
+   * job of Flink, or another JobMaster, had them. Blocks.
+   */
+  long epoch() throws Exception {
+    return EPOCHS_PER_ATTEMPT * jobMaster.updateGlobalAggregate(EPOCHS, component + "/" + attempt, new Epochs());
   }
 
   synchronized void publish(String key, String value) {
@@ -104,6 +115,37 @@ final class Rendezvous {
 
   private String call(Call request) throws Exception {
     return jobMaster.updateGlobalAggregate(MAP, "", request);
+  }
+
+  /** The number of each attempt, by the clock where it was first asked for. It is never dropped: a straggler must not get a new one. */
+  private record Epochs() implements AggregateFunction<String, HashMap<String, Long>, Long> {
+    private static final String NEWEST = "";
+    private static final String ASKED = " ";
+
+    @Override
+    public HashMap<String, Long> createAccumulator() {
+      return new HashMap<>();
+    }
+
+    @Override
+    public HashMap<String, Long> add(String asked, HashMap<String, Long> epochs) {
+      long newest = epochs.getOrDefault(NEWEST, 0L);
+      long epoch = epochs.computeIfAbsent(asked, first -> Math.max(System.currentTimeMillis(), newest + 1));
+      epochs.merge(NEWEST, epoch, Math::max);
+      epochs.put(ASKED, epoch);
+      return epochs;
+    }
+
+    @Override
+    public Long getResult(HashMap<String, Long> epochs) {
+      return epochs.get(ASKED);
+    }
+
+    @Override
+    public HashMap<String, Long> merge(HashMap<String, Long> one, HashMap<String, Long> other) {
+      other.forEach((key, epoch) -> one.merge(key, epoch, Math::max));
+      return one;
+    }
   }
 
   /**

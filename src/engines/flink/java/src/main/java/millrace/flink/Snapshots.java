@@ -87,6 +87,12 @@ final class Snapshots {
     }
   }
 
+  /** Fails all checkpoints that Node has not said all of. */
+  void failUnfinished(Exception cause) {
+    // Where it is done, that stays so.
+    spools.values().forEach(spool -> spool.done.completeExceptionally(cause));
+  }
+
   /** The checkpoint was aborted. */
   void drop(long id) {
     Spool spool = spools.remove(id);

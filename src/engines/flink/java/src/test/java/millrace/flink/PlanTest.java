@@ -19,7 +19,8 @@ class PlanTest {
        "vertices": [
          {"id": 0, "uid": "gen", "name": "gen", "parallelism": 2, "role": null, "isolation": "thread", "slotSharingGroup": "default"},
          {"id": 1, "uid": "count", "name": "count", "parallelism": 3, "role": null, "isolation": "process", "slotSharingGroup": "default"},
-         {"id": 2, "uid": "am", "name": "am", "parallelism": 1, "role": "am", "isolation": "thread", "slotSharingGroup": "default"}],
+         {"id": 2, "uid": "am", "name": "am", "parallelism": 1, "role": "am", "isolation": "thread", "slotSharingGroup": "default",
+          "restarts": {"role": "am", "edge": 1, "failures": 3, "quietMs": 60000, "slides": false, "delayMs": 100, "factor": 1.5, "maxDelayMs": 150}}],
        "edges": [{"id": 0, "from": 0, "to": 1, "exchange": "target"}, {"id": 1, "from": 0, "to": 1, "exchange": "target"}]}
       """;
 
@@ -40,7 +41,8 @@ class PlanTest {
     assertEquals(Map.of("pipeline.object-reuse", "true"), plan.configuration());
     assertEquals(new Plan.Host("node", "/m/main.js", List.of("-x"), Map.of("A", "b"), 60_000, 5_000, 60_000, 10_000), plan.host());
     assertEquals("{\"params\":{\"n\":1}}", plan.task());
-    assertEquals(new Plan.Vertex(1, "count", "count", 3, true, "default"), plan.vertex(1));
+    assertEquals(new Plan.Vertex(1, "count", "count", 3, true, "default", null), plan.vertex(1));
+    assertEquals(new Plan.Restarts("am", 1, 3, 60_000, false, 100, 1.5, 150), plan.vertex(2).restarts());
     assertEquals(List.of(0, 1), plan.inputs(1).stream().map(Plan.Edge::id).toList());
     assertEquals(List.of(), plan.inputs(0));
   }
@@ -56,6 +58,7 @@ class PlanTest {
   @Test
   void namesTheFieldThatIsMissing() {
     assertEquals("[FORMAT_INVALID] millrace/plan.json: vertices[1].uid is missing", refused("\"uid\": \"count\", ", ""));
+    assertEquals("[FORMAT_INVALID] millrace/plan.json: vertices[2].restarts.slides must be true or false, got 0", refused("\"slides\": false", "\"slides\": 0"));
     assertEquals("[FORMAT_INVALID] millrace/plan.json: host.lingerMs is missing", refused(", \"lingerMs\": 10000", ""));
   }
 

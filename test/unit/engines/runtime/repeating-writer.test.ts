@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RepeatingWriter } from '../../../../src/engines/embedded/repeating-writer.js';
+import { RepeatingWriter } from '../../../../src/engines/runtime/repeating-writer.js';
 import { createRing, frameKind, RingReader, RingWriter } from '../../../../src/memory/index.js';
 
 const memory = () => createRing({ capacityBytes: 4096 });

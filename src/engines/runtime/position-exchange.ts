@@ -1,7 +1,7 @@
 import type { RecordBatch } from '../../memory/batch.js';
-import { ExchangeWriter } from '../runtime/exchange-writer.js';
+import { ExchangeWriter } from './exchange-writer.js';
 import type { ChannelWriter } from '../../memory/channel.js';
-import { Lane } from '../runtime/lane.js';
+import { Lane } from './lane.js';
 
 /** Batches in turn, of a subtask that may be replaced: what a batch leads to goes the same way when it is given again. */
 export class PositionExchange extends ExchangeWriter {

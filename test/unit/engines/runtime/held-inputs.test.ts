@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HeldInputs } from '../../../../src/engines/embedded/held-inputs.js';
+import { HeldInputs } from '../../../../src/engines/runtime/held-inputs.js';
 import { createRing, frameKind, RingReader, RingWriter, type FrameKind } from '../../../../src/memory/index.js';
 
 class Bench {

@@ -28,6 +28,10 @@ export class RepeatingWriter implements ChannelWriter {
     return this.#writer.capacityBytes;
   }
 
+  get isFull(): boolean {
+    return this.#writer.isFull === true;
+  }
+
   get usedBytes(): number {
     return this.#writer.usedBytes;
   }
