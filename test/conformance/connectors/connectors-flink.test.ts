@@ -10,6 +10,7 @@ import type { LocalFlink } from '../../flink/local-flink.js';
 import { withFolder } from '../../unit/connectors/harness.js';
 import { Copy, copyJob, repeated, writeInputs } from './copy.js';
 import { rowCount, sources, type CopyParams, type SourceName } from './copy-job.js';
+import { everyAttempt } from './gated-source.js';
 import { rowsUpTo, type Row } from './rows.js';
 
 const deadlineMs = 180_000;
@@ -96,7 +97,7 @@ flinkSuites({}, (version, cluster) => {
   flinkTest(`${everywhere}: savepoints on the way, each with another parallelism, lose and repeat nothing`, () =>
     withFolder(async (folder) => {
       const copies = await Copies.on(cluster(), folder);
-      const gate = { attempts: 1, reads: 4 };
+      const gate = { attempts: everyAttempt, reads: 4 };
       let savepoint: string | undefined;
       // File sinks are single: with two and three subtasks before them, Flink has the same chains.
       for (const parallelism of [2, 3]) {
@@ -113,7 +114,7 @@ flinkSuites({}, (version, cluster) => {
   flinkTest(`${everywhere}: a drained job has written what it had read, and no more`, () =>
     withFolder(async (folder) => {
       const copies = await Copies.on(cluster(), folder);
-      await copies.run(2, { passes: 1, gate: { attempts: 1, reads: 3 } }, undefined, async (job) => {
+      await copies.run(2, { passes: 1, gate: { attempts: everyAttempt, reads: 3 } }, undefined, async (job) => {
         await copies.atGate(job, 2);
         await job.stop();
       });

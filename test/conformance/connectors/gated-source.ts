@@ -4,6 +4,9 @@ import type { ReadResult, Snapshot, SourceSubtask, StateChunk, SubtaskContext } 
 /** Channel on which each subtask reports, in each attempt, that it stands at the gate (or has ended before it). */
 export const gateChannel = 'gate';
 
+/** For an engine whose numbers of attempts are no count, as Flink's are. */
+export const everyAttempt = Number.MAX_SAFE_INTEGER;
+
 export interface GateOptions {
   /** Attempts that have a gate; later ones run through. */
   readonly attempts: number;

@@ -1,7 +1,7 @@
 import { collect, generator } from '../../../src/connectors/index.js';
 import { t } from '../../../src/memory/index.js';
 import { count, defineJob, sum, tumbling, valueState } from '../../../src/stream/index.js';
-import { gated } from '../../conformance/connectors/gated-source.js';
+import { everyAttempt, gated } from '../../conformance/connectors/gated-source.js';
 
 export const schema = { key: t.int32(), value: t.int32(), at: t.timestamp() };
 export const rowCount = 740;
@@ -9,7 +9,7 @@ export const windowMs = 50;
 export const rowOf = (n: number): { key: number; value: number; at: Date } => ({ key: (n * 7) % 23, value: n, at: new Date(n) });
 
 /** Each time it is submitted, each source subtask stands still after 22 reads of 4 rows: four times, and what is left then is less. */
-const gate = { attempts: 1, reads: 22 };
+const gate = { attempts: everyAttempt, reads: 22 };
 
 /** Counts by key, and sums of windows by key. Exchanges on both sides keep the chains at parallelism 1, too. */
 export default defineJob({
