@@ -1,90 +1,101 @@
 import assert from 'node:assert/strict';
-import { fileURLToPath } from 'node:url';
-import { Collector } from '../../../src/connectors/index.js';
+import { setTimeout as delay } from 'node:timers/promises';
 import { withDeadline } from '../../../src/core/index.js';
-import { createFlinkEngine } from '../../../src/engines/flink/index.js';
-import { bundleJob } from '../../../src/engines/runtime/bundle.js';
-import { buildGraph } from '../../../src/stream/job.js';
-import { gateChannel } from '../../conformance/connectors/gated-source.js';
+import { FlinkCluster, resolveFlinkEngineOptions, type FlinkJob } from '../../../src/engines/flink/index.js';
 import { bridgeJar } from '../../flink/bridge.js';
 import { flinkTest, testedVersions } from '../../flink/flink-test.js';
 import { LocalFlink } from '../../flink/local-flink.js';
-import job, { rowCount, rowOf, windowMs } from './rescale-job.js';
+import { rowCount } from './rescale-job.js';
+import { RescaleRun } from './rescale-run.js';
 
-const path = fileURLToPath(new URL('rescale-job.js', import.meta.url));
 const sourceSubtasks = 2;
 const deadlineMs = 200_000;
+const pollMs = 100;
 
-const all = Array.from({ length: rowCount }, (_, n) => rowOf(n));
+const adaptive = {
+  'jobmanager.scheduler': 'adaptive',
+  // Names of 1.20 and of 2.x: by default, 30 s must lie between two changes.
+  'jobmanager.adaptive-scheduler.scaling-interval.min': '0 ms',
+  'jobmanager.adaptive-scheduler.executing.cooldown-after-rescaling': '0 ms',
+};
 
-function plainCounts(): Set<string> {
-  const counts = new Map<number, number>();
-  return new Set(
-    all.map(({ key }) => {
-      counts.set(key, (counts.get(key) ?? 0) + 1);
-      return `${key}: ${counts.get(key)}`;
+async function onCluster(
+  options: Parameters<typeof LocalFlink.start>[0],
+  submitted: Parameters<RescaleRun['submit']>[1],
+  change: (run: RescaleRun, running: FlinkJob, cluster: LocalFlink) => Promise<void>,
+): Promise<void> {
+  const cluster = await LocalFlink.start(options);
+  try {
+    const run = new RescaleRun();
+    const running = await run.submit(cluster, submitted);
+    try {
+      await withDeadline(change(run, running, cluster), { ms: deadlineMs, what: 'rescaling on Flink' });
+    } finally {
+      await running.cancel();
+    }
+    run.assertExact();
+  } finally {
+    await cluster.close();
+  }
+}
+
+for (const version of testedVersions) {
+  flinkTest(`keyed counts and windows are exact on Flink ${version} while savepoints take them from parallelism 2 to 3 to 1`, () =>
+    onCluster({ version }, { reads: 22 }, async (run, running) => {
+      const steps = [
+        ['counts', 3],
+        ['windows', 3],
+        ['counts', 1],
+        ['windows', 1],
+      ] as const;
+      for (const [start, [operator, parallelism]] of steps.entries()) {
+        const gates = (start + 1) * sourceSubtasks;
+        await run.until((atGate) => [...atGate.values()].reduce((sum, subtasks) => sum + subtasks, 0) >= gates, running);
+        assert.ok(run.counts.rows.length < rowCount, 'rows are left to count');
+        await running.scale(operator, parallelism);
+      }
+      await running.finished;
+    }),
+  );
+
+  flinkTest(`keyed counts and windows are exact on Flink ${version} while its adaptive scheduler takes them from parallelism 2 to 3 to 1`, () =>
+    onCluster({ version, configuration: adaptive }, { reads: 40, everyMs: 200 }, async (run, running, cluster) => {
+      const flink = new FlinkCluster(resolveFlinkEngineOptions({ address: cluster.address, jar: await bridgeJar() }));
+      const seen: (number | undefined)[] = [];
+      for (const parallelism of [3, 1]) {
+        const attempts = seen.length + 1;
+        await run.until((atGate) => [...atGate.values()].filter((subtasks) => subtasks === sourceSubtasks).length >= attempts, running);
+        assert.ok(run.counts.rows.length < rowCount, 'rows are left to count');
+        const { vertices } = await flink.job(running.flinkId);
+        seen.push(vertices.find(({ name }) => name.includes('counts'))?.parallelism);
+        await untilCheckpoint(flink, running.flinkId);
+        await requireParallelism(cluster, running.flinkId, vertices, parallelism);
+      }
+      await running.finished;
+      const { vertices } = await flink.job(running.flinkId);
+      assert.deepEqual([...seen, vertices.find(({ name }) => name.includes('counts'))?.parallelism], [2, 3, 1]);
     }),
   );
 }
 
-function plainWindows(): Set<string> {
-  const windows = new Map<string, { rows: number; total: number }>();
-  for (const { key, value, at } of all) {
-    const id = `${key} from ${Math.floor(at.getTime() / windowMs) * windowMs}`;
-    const { rows, total } = windows.get(id) ?? { rows: 0, total: 0 };
-    windows.set(id, { rows: rows + 1, total: total + value });
-  }
-  return new Set([...windows].map(([id, { rows, total }]) => `${id}: ${rows} rows, ${total}`));
+/** One that was begun after now. */
+async function untilCheckpoint(flink: FlinkCluster, id: string): Promise<void> {
+  const completed = async (): Promise<number> => (await flink.checkpoints(id)).counts.completed;
+  // The next one to complete may have begun before.
+  for (const wanted = (await completed()) + 2; (await completed()) < wanted;) await delay(pollMs);
 }
 
-for (const version of testedVersions)
-  flinkTest(`keyed counts and windows are exact on Flink ${version} while savepoints take them from parallelism 2 to 3 to 1`, async () => {
-    const cluster = await LocalFlink.start({ version });
-    const counts = new Collector<{ key: number; nth: number }>('counts');
-    const windows = new Collector<{ key: number; windowStart: Date; rows: number; total: number }>('windows');
-    let atGate = 0;
-    let arrived: () => void = () => undefined;
-    try {
-      const running = await createFlinkEngine({ address: cluster.address, jar: await bridgeJar(), pollIntervalMs: 200 }).submit({
-        ...{ id: 'rescale', name: job.name, graph: buildGraph(job, {}), params: {}, parallelism: 2, keyGroups: 128, overrides: {} },
-        bundle: await bundleJob(path),
-        log: () => undefined,
-        onReport: (report) => {
-          counts.accept(report);
-          windows.accept(report);
-          if (report.channel !== gateChannel) return;
-          atGate++;
-          arrived();
-        },
-      });
-      const untilGates = async (starts: number): Promise<void> => {
-        while (atGate < starts * sourceSubtasks) await Promise.race([new Promise<void>((resolve) => (arrived = resolve)), running.finished]);
-      };
-      const scaled = async (): Promise<void> => {
-        const steps = [
-          ['counts', 3],
-          ['windows', 3],
-          ['counts', 1],
-          ['windows', 1],
-        ] as const;
-        for (const [start, [operator, parallelism]] of steps.entries()) {
-          await untilGates(start + 1);
-          assert.ok(counts.rows.length < rowCount, 'rows are left to count');
-          await running.scale(operator, parallelism);
-        }
-        await running.finished;
-      };
-      try {
-        await withDeadline(scaled(), { ms: deadlineMs, what: 'rescaling on Flink' });
-      } finally {
-        await running.cancel();
-      }
-    } finally {
-      await cluster.close();
-    }
-    assert.equal(counts.rows.length, rowCount);
-    assert.deepEqual(new Set(counts.rows.map(({ key, nth }) => `${key}: ${nth}`)), plainCounts());
-    const fired = windows.rows.map(({ key, windowStart, rows, total }) => `${key} from ${windowStart.getTime()}: ${rows} rows, ${total}`);
-    assert.equal(fired.length, new Set(fired).size, 'each window fires once');
-    assert.deepEqual(new Set(fired), plainWindows());
+/** What `PUT /jobs/:id/resource-requirements` is for; of the operators that keep state. */
+async function requireParallelism(
+  cluster: LocalFlink,
+  id: string,
+  vertices: readonly { id: string; name: string; parallelism: number }[],
+  parallelism: number,
+): Promise<void> {
+  const required = vertices.map(({ id: vertex, name, parallelism: now }) => {
+    const wanted = /counts|windows/.test(name) ? parallelism : now;
+    return [vertex, { parallelism: { lowerBound: wanted, upperBound: wanted } }];
   });
+  const answer = await fetch(`${cluster.address}/jobs/${id}/resource-requirements`, { method: 'PUT', body: JSON.stringify(Object.fromEntries(required)) });
+  assert.ok(answer.ok, await answer.text());
+}
