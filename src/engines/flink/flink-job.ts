@@ -7,7 +7,7 @@ import { JobStatistics } from '../runtime/job-statistics.js';
 import { graphForFlink, withOverride } from './graph-for-flink.js';
 import { checkpointInfo, checkpointStatus } from './checkpoint-status.js';
 import type { FlinkCluster, FlinkJobDetails } from './cluster.js';
-import { FlinkMetrics } from './flink-metrics.js';
+import { asDeployed, FlinkMetrics } from './flink-metrics.js';
 import { pause } from './pause.js';
 import { toUri } from './uri.js';
 import { jobFailure } from './job-failure.js';
@@ -307,6 +307,7 @@ export class FlinkJob implements RunningJob {
       if (this.#state !== 'rescaling') await this.#ended(details);
       return;
     }
+    this.#plan = asDeployed(this.#plan, details.vertices);
     const state = jobState(details, this.#hasRun);
     if (state === 'running') {
       this.#hasRun = true;
@@ -333,8 +334,14 @@ export class FlinkJob implements RunningJob {
     const restarts = await this.#parts.cluster.restarts(id);
     if (restarts <= this.#restarts) return;
     this.#restarts = restarts;
+    const from = `Flink restarts the job from ${this.#checkpoints.last?.location ?? 'the beginning'}`;
+    // Without a failure, its adaptive scheduler gives the job other slots.
+    if ((await this.#parts.cluster.exceptions(id)).length === 0) {
+      this.#log.info(`${from} to rescale it`, { restarts });
+      return;
+    }
     this.#lastFailure = await jobFailure(this.#parts.cluster, id, this.name);
-    this.#log.warn(`Flink restarts the job from ${this.#checkpoints.last?.location ?? 'the beginning'}: ${this.#lastFailure.message}`, {
+    this.#log.warn(`${from}: ${this.#lastFailure.message}`, {
       code: this.#lastFailure.code,
       restarts,
     });

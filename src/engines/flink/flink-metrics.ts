@@ -96,6 +96,12 @@ export function matchVertices(
   });
 }
 
+/** The plan in the parallelism in which Flink runs it: its adaptive scheduler changes that. */
+export function asDeployed(plan: JobGraph, details: readonly FlinkVertexDetails[]): JobGraph {
+  const found = new Map(matchVertices(plan, details).map(({ vertex, details: { parallelism } }) => [vertex.id, parallelism]));
+  return { ...plan, vertices: plan.vertices.map((vertex) => ({ ...vertex, parallelism: found.get(vertex.id) ?? vertex.parallelism })) };
+}
+
 /** Flink replaces in names what separates them. */
 function inFlink(text: string): string {
   return text.replace(/[ .:,]/g, '_');

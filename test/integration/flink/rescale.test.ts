@@ -67,13 +67,14 @@ for (const version of testedVersions) {
         await run.until((atGate) => [...atGate.values()].filter((subtasks) => subtasks === sourceSubtasks).length >= attempts, running);
         assert.ok(run.counts.rows.length < rowCount, 'rows are left to count');
         const { vertices } = await flink.job(running.flinkId);
-        seen.push(vertices.find(({ name }) => name.includes('counts'))?.parallelism);
+        seen.push(vertices.find(({ name }) => name.includes('process'))?.parallelism);
         await untilCheckpoint(flink, running.flinkId);
         await requireParallelism(cluster, running.flinkId, vertices, parallelism);
       }
       await running.finished;
       const { vertices } = await flink.job(running.flinkId);
-      assert.deepEqual([...seen, vertices.find(({ name }) => name.includes('counts'))?.parallelism], [2, 3, 1]);
+      const shown = running.status().operators.find(({ uid }) => uid === 'counts')?.parallelism;
+      assert.deepEqual([...seen, vertices.find(({ name }) => name.includes('process'))?.parallelism, shown], [2, 3, 1, 1]);
     }),
   );
 }
@@ -93,7 +94,7 @@ async function requireParallelism(
   parallelism: number,
 ): Promise<void> {
   const required = vertices.map(({ id: vertex, name, parallelism: now }) => {
-    const wanted = /counts|windows/.test(name) ? parallelism : now;
+    const wanted = /process|summarize/.test(name) ? parallelism : now;
     return [vertex, { parallelism: { lowerBound: wanted, upperBound: wanted } }];
   });
   const answer = await fetch(`${cluster.address}/jobs/${id}/resource-requirements`, { method: 'PUT', body: JSON.stringify(Object.fromEntries(required)) });
