@@ -14,6 +14,7 @@ import { RendezvousClient } from '../../runtime/rendezvous.js';
 import { isNamed } from '../../runtime/replaceable.js';
 import { RepeatingWriter } from '../../runtime/repeating-writer.js';
 import type { SubtaskRunner } from '../../runtime/subtask-runner.js';
+import { checkParallelism } from './check-parallelism.js';
 import type { RestoredState } from './chunk-wire.js';
 import { LinkGate, type GateEdge } from './link-gate.js';
 import { LinkWriter } from './link-writer.js';
@@ -63,8 +64,8 @@ export class ConnectedSubtask {
 
   constructor({ request, graph, restored, link, post }: SubtaskConnection) {
     const vertex = vertexOf(graph, request);
-    checkParallelism(vertex, request);
     const { index, parallelism, epoch, task } = request;
+    checkParallelism(vertex, parallelism);
     const uids = vertex.operators.map(({ uid }) => uid);
     this.#link = link;
     this.#request = request;
@@ -326,14 +327,6 @@ function vertexOf({ vertices }: JobGraph, { vertex: id }: OpenRequest): JobVerte
   const vertex = vertices[id];
   if (vertex === undefined) throw new MillraceError('PROTOCOL', `Flink opened a subtask of vertex ${id}; the job has ${vertices.length}`);
   return vertex;
-}
-
-/** Flink's adaptive scheduler does not know that an operator is single. @throws OPTION_INVALID */
-function checkParallelism({ name, operators }: JobVertex, { parallelism }: OpenRequest): void {
-  const limit = Math.min(...operators.map(({ maxParallelism }) => maxParallelism ?? Infinity));
-  if (parallelism <= limit) return;
-  const text = `${name} runs in parallelism ${limit} at most, Flink runs ${parallelism} of it; give its vertex an upperBound of ${limit} in the job's resource requirements`;
-  throw new MillraceError('OPTION_INVALID', `${text}, and do not use the reactive mode`, { details: { parallelism, limit } });
 }
 
 function missing(what: 'input' | 'output', edge: number): MillraceError {

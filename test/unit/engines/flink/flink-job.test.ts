@@ -278,6 +278,20 @@ test('a restart is counted though metrics stand still, as they do while a TaskMa
   assert.equal((await (await submit()).finished).restarts, 1);
 });
 
+test('what the adaptive scheduler does is shown: another parallelism, and a restart that nothing was to blame for', async () => {
+  const rescaled = { ...(details('j1', 'RUNNING') as { readonly vertices: readonly object[] }) };
+  const vertices = rescaled.vertices.map((vertex, i) => (i === 1 ? { ...vertex, parallelism: 3, tasks: { RUNNING: 3 } } : vertex));
+  server
+    .on('GET /jobs/j1/metrics', { body: [{ value: '0' }] }, { body: [{ value: '1' }] })
+    .on('GET /jobs/j1', ...Array.from({ length: 3 }, () => ({ body: { ...rescaled, vertices } })), { body: details('j1', 'CANCELED') });
+  const job = await submit();
+  await job.finished;
+  const { restarts, error, operators } = job.status();
+  assert.deepEqual([restarts, error], [1, undefined]);
+  assert.equal(operators.find(({ uid }) => uid === 'twice')?.parallelism, 3);
+  assert.ok(logged.some(({ level, message }) => level === 'info' && /restarts the job from the beginning to rescale it$/.test(message)));
+});
+
 test('nothing is uploaded to a version that is not supported', async () => {
   server.on('GET /config', { body: { 'flink-version': '1.18.0' } });
   assert.equal((await failure(submit())).code, 'UNSUPPORTED');
