@@ -154,7 +154,10 @@ export class KafkaBroker {
   async createTopic(topic: string, partitions = 1, configEntries: { readonly name: string; readonly value: string }[] = [], replicas = 1): Promise<void> {
     const wanted = { topic, numPartitions: partitions, replicationFactor: replicas, configEntries };
     await this.admin(async (admin) => {
-      await admin.createTopics({ topics: [wanted], waitForLeaders: false });
+      await admin.createTopics({ topics: [wanted], waitForLeaders: false }).catch(async (thrown: unknown) => {
+        // A busy broker may answer late: the client asks again, and is told that the topic is there.
+        if (!(await admin.listTopics()).includes(topic)) throw thrown;
+      });
       await untilLed(admin, topic, partitions);
     });
   }
