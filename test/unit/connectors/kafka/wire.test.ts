@@ -63,7 +63,8 @@ describe('Kafka on the wire', () => {
   it('numbers of every kind come back', () => {
     fc.assert(
       fc.property(fc.maxSafeInteger(), fc.maxSafeNat(), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), (signed, unsigned, big) => {
-        const half = Math.trunc(signed / 2);
+        // Of -1 it is -0, which is no number on the wire.
+        const half = Math.trunc(signed / 2) + 0;
         const writer = new WireWriter(1).varint(half).uvarint(unsigned).int64(big).int64(signed).compactString('é').string(null);
         const reader = new WireReader(writer.bytes);
         assert.deepEqual(
