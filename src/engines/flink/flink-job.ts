@@ -381,6 +381,7 @@ export class FlinkJob implements RunningJob {
 
   async #ended({ state, vertices }: FlinkJobDetails): Promise<void> {
     const { cluster } = this.#parts;
+    this.#plan = asDeployed(this.#plan, vertices);
     await this.#metrics.read(this.#flinkId, this.#plan, vertices).catch(() => undefined);
     this.#checkpoints = checkpointStatus(await cluster.checkpoints(this.#flinkId));
     if (state === 'FAILED') await this.#settle('failed', await jobFailure(cluster, this.#flinkId, this.name));

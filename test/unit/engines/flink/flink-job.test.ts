@@ -283,7 +283,7 @@ test('what the adaptive scheduler does is shown: another parallelism, and a rest
   const vertices = rescaled.vertices.map((vertex, i) => (i === 1 ? { ...vertex, parallelism: 3, tasks: { RUNNING: 3 } } : vertex));
   server
     .on('GET /jobs/j1/metrics', { body: [{ value: '0' }] }, { body: [{ value: '1' }] })
-    .on('GET /jobs/j1', ...Array.from({ length: 3 }, () => ({ body: { ...rescaled, vertices } })), { body: details('j1', 'CANCELED') });
+    .on('GET /jobs/j1', ...Array.from({ length: 3 }, () => ({ body: { ...rescaled, vertices } })), { body: { ...rescaled, vertices, state: 'CANCELED' } });
   const job = await submit();
   await job.finished;
   const { restarts, error, operators } = job.status();
