@@ -48,7 +48,11 @@ function arm(node: OperatorNode): void {
     const subtask = create();
     const open = subtask.open.bind(subtask);
     subtask.open = (context, restored) => {
-      if (context.index === 0) die(node.role!);
+      if (context.index === 0) {
+        const channel = die(node.role!);
+        // A thread that is reused for another subtask must not end for this one.
+        context.signal.addEventListener('abort', () => channel.close());
+      }
       return open(context, restored);
     };
     return subtask;
@@ -56,12 +60,11 @@ function arm(node: OperatorNode): void {
 }
 
 /** Ends this thread when its role is named. */
-function die(role: string): void {
+function die(role: string): BroadcastChannel {
   const channel = new BroadcastChannel(deathChannel);
   channel.unref();
   channel.onmessage = ({ data }: { readonly data?: unknown }) => {
     if (data === role) process.exit(9);
-    // A thread that is reused for another subtask must not end for this one.
-    channel.close();
   };
+  return channel;
 }

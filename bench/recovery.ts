@@ -1,8 +1,8 @@
 /**
  * How long it takes until records flow again, median and worst of 20 each, ms:
  *
- * - worker-killed: the thread of one of two workers ends; until the first predictions of the next attempt are in the sink.
- * - ps-killed: the thread of the parameter server ends; until a push has arrived at the next one.
+ * - worker-killed: the thread of one of two workers ends; until its successor, which replaces it alone, has emitted predictions.
+ * - ps-killed: the thread of the parameter server ends; until a push has arrived at the one of the next attempt.
  * - job-killed: kill -9 of the process; from the start of `millrace run --restore latest` until new predictions are in the file.
  *
  * Checkpoints every 500 ms.
@@ -20,6 +20,7 @@ import { median, type BenchResult } from './harness.js';
 import { benchJob } from './job-rate.js';
 import { deathChannel } from './recovery-job.js';
 
+/** Of subtask 0, the one that dies: whoever comes after it counts from 0 again. */
 interface Counter {
   readonly name: string;
   readonly operator: string;
@@ -66,16 +67,19 @@ async function threads(dir: string, log: (line: string) => void): Promise<BenchR
         await until(() => counted(job, counter) > 0 && job.state === 'running', `${counter.name} before a death`);
         // Somewhere between two cuts.
         await delay(200 + ((times.length * 137) % everyMs));
+        const before = counted(job, counter);
         const { attempt } = job.status();
         const startedMs = performance.now();
         death.postMessage(role);
-        await until(() => job.status().attempt > attempt && counted(job, counter) > 0, `${counter.name} after a death`);
+        await until(() => counted(job, counter) < before || job.status().attempt > attempt, `next ${role}`);
+        await until(() => counted(job, counter) > 0, `${counter.name} after a death`);
         times.push(performance.now() - startedMs);
       }
-      log(`${role}: ${times.map((ms) => ms.toFixed(0)).join(', ')} ms`);
+      const { nodeRestarts, restarts } = job.status();
+      log(`${role}: ${restarts} restarts of the region, ${nodeRestarts} of a node; ${times.map((ms) => ms.toFixed(0)).join(', ')} ms`);
       return times;
     };
-    const worker = await measure('worker', { name: 'millrace_records_in_total', operator: 'jsonl' });
+    const worker = await measure('worker', { name: 'millrace_records_out_total', operator: 'small worker' });
     const ps = await measure('ps', { name: 'millrace_parameter_pushes_total', operator: 'small ps' });
     return [...results('worker-killed', worker), ...results('ps-killed', ps)];
   } finally {
@@ -84,9 +88,9 @@ async function threads(dir: string, log: (line: string) => void): Promise<BenchR
   }
 }
 
-/** A counter of the attempt that runs now, over the subtasks of one operator. */
 function counted(job: RunningJob, { name, operator }: Counter): number {
-  return job.metrics().reduce((sum, sample) => (sample.name === name && sample.labels['operator'] === operator ? sum + sample.value : sum), 0);
+  const { value = 0 } = job.metrics().find(({ name: found, labels }) => found === name && labels['operator'] === operator && labels['subtask'] === '0') ?? {};
+  return value;
 }
 
 async function processes(dir: string, log: (line: string) => void): Promise<number[]> {
