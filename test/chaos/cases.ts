@@ -105,7 +105,7 @@ export function hasRegionBeside(fault: FaultName): boolean {
   return faults[fault].at === 'beside';
 }
 
-/** Up to `most` moments, as shares in percent of the records. */
+/** Up to `most` moments, as shares of the records, ascending. */
 export function drawHits(random: Random, most: number): readonly number[] {
   return Array.from({ length: random.int(1, most) }, () => random.int(0, 85) / 100).sort((a, b) => a - b);
 }

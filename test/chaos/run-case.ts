@@ -5,12 +5,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DirectoryStorage, listCheckpoints } from '../../src/checkpoints/index.js';
-import { root, Sandbox, type Command, type Ended } from '../e2e/millrace.js';
+import { Sandbox, type Command, type Ended } from '../e2e/millrace.js';
 import type { JobStatus } from '../../src/stream/engine.js';
 import { checkCounting } from './check-counting.js';
 import { describeCase, faults, hasRegionBeside, type ChaosCase } from './cases.js';
 import { fileGround, type Ground, type Grounds } from './ground.js';
-import { markFile, marksOf, overFile } from './marks.js';
+import { countingCommand } from './counting-command.js';
+import { Marks } from './marks.js';
 
 export interface ChaosResult {
   readonly case: ChaosCase;
@@ -69,8 +70,11 @@ class ChaosRun {
   #hits = 0;
   #isMounted = false;
 
+  readonly #marks: Marks;
+
   constructor(chaos: ChaosCase) {
     this.#chaos = chaos;
+    this.#marks = new Marks(this.#sandbox.path('faults'), chaos.records, chaos.hitsAt);
     for (const name of ['faults', 'checkpoints']) mkdirSync(this.#sandbox.path(name));
   }
 
@@ -90,11 +94,11 @@ class ChaosRun {
     this.#start();
     await this.#command.until(() => this.#hasEnded || this.#command.events.some(({ event }) => event === 'started'), 'start');
     if (this.#chaos.from === 'checkpoint') await this.#until(() => this.#isStored(), 'its first checkpoint');
-    for (const mark of this.#marks.slice(0, -1)) {
-      await this.#until(() => existsSync(this.#fault(markFile(mark))), `record ${mark}`);
+    for (const hit of this.#marks.hits) {
+      await this.#until(() => this.#marks.isLeft(hit), `record ${hit}`);
       if (!this.#hasEnded) await this.#strike();
     }
-    writeFileSync(this.#fault(overFile), '');
+    this.#marks.over();
     const { code, orphans } = await this.#end();
     assert.equal(code, 0, 'exit code');
     assert.deepEqual(orphans, [], 'processes left behind');
@@ -128,10 +132,6 @@ class ChaosRun {
     return this.#command.events.at(-1)?.['event'] === 'summary';
   }
 
-  get #marks(): readonly number[] {
-    return marksOf(this.#chaos.records, this.#chaos.hitsAt);
-  }
-
   #fault(name: string): string {
     return this.#sandbox.path(`faults/${name}`);
   }
@@ -148,25 +148,10 @@ class ChaosRun {
 
   #start(restore = false): void {
     const { fault, mode, isolation, workers, servers, model, records, checkpointEveryMs } = this.#chaos;
-    const [output, folder] = [this.#sandbox.path('out'), this.#sandbox.path('faults')];
-    const params = {
-      output,
-      faults: folder,
-      records,
-      rate,
-      workers,
-      servers,
-      mode,
-      isolation,
-      model,
-      marks: this.#marks.join(','),
-      beside: hasRegionBeside(fault),
-      ...this.#ground.params,
-    };
-    const set = Object.entries(params).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
+    const marks = this.#marks.param;
+    const params = { records, rate, workers, servers, mode, isolation, model, marks, beside: hasRegionBeside(fault), ...this.#ground.params };
     const checkpoints = ['--checkpoint-every', `${checkpointEveryMs} ms`, '--checkpoint-dir', this.#sandbox.path('checkpoints')];
-    const job = join(root, 'test/chaos/jobs/counting.ts');
-    this.#command = this.#sandbox.start('run', job, ...set, ...checkpoints, ...(restore ? ['--restore', 'latest'] : []), '--json');
+    this.#command = this.#sandbox.start(...countingCommand(this.#sandbox, params), ...checkpoints, ...(restore ? ['--restore', 'latest'] : []), '--json');
   }
 
   /** True where there is something to go back to; before the first checkpoint a run begins anew. */

@@ -4,6 +4,7 @@ import { after, afterEach, before, beforeEach } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { isAlive } from '../../src/core/is-alive.js';
 import { checkCounting } from '../chaos/check-counting.js';
+import { startCountingOnFlink } from '../chaos/counting-command.js';
 import { fileGround } from '../chaos/ground.js';
 import { flinkTest, hasFlink } from '../flink/flink-test.js';
 import { LocalFlink } from '../flink/local-flink.js';
@@ -31,21 +32,7 @@ afterEach(() => sandbox.close());
 
 /** The counting job of the chaos runs, once it has a checkpoint. */
 async function startCounting(records: number, isolation: 'thread' | 'process', on: LocalFlink = cluster): Promise<Command> {
-  const set = {
-    output: sandbox.path('out'),
-    faults: sandbox.path('faults'),
-    records,
-    rate: 1_000,
-    workers: 2,
-    servers: 1,
-    mode: 'bsp',
-    isolation,
-    model: 'counter',
-  };
-  const command = sandbox.start(
-    ...['run', `${root}/test/chaos/jobs/counting.ts`, ...Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${value}`])],
-    ...['--checkpoint-every', '300 ms', '--engine', 'flink', '--address', on.address, '--json'],
-  );
+  const command = startCountingOnFlink(sandbox, on.address, { records, isolation });
   await command.until(() => newest(command).completed > 0, 'a checkpoint');
   return command;
 }

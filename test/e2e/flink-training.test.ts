@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { after, afterEach, before, beforeEach } from 'node:test';
 import { checkCounting } from '../chaos/check-counting.js';
+import { startCountingOnFlink } from '../chaos/counting-command.js';
 import { fileGround } from '../chaos/ground.js';
 import { flinkTest, hasFlink } from '../flink/flink-test.js';
 import { LocalFlink } from '../flink/local-flink.js';
 import { nodeHosts } from '../flink/node-hosts.js';
-import { readLines, root, Sandbox, type Command } from './millrace.js';
+import { readLines, Sandbox, type Command } from './millrace.js';
 
 let cluster: LocalFlink;
 before(async () => {
@@ -27,21 +28,7 @@ const records = 12_000;
 
 /** The counting job of the chaos runs on Flink, and what it has said so far. */
 async function startCounting(): Promise<Command> {
-  const set = {
-    output: sandbox.path('out'),
-    faults: sandbox.path('faults'),
-    records,
-    rate: 1_000,
-    workers: 2,
-    servers: 1,
-    mode: 'bsp',
-    isolation: 'thread',
-    model: 'counter',
-  };
-  const command = sandbox.start(
-    ...['run', `${root}/test/chaos/jobs/counting.ts`, ...Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${value}`])],
-    ...['--checkpoint-every', '300 ms', '--engine', 'flink', '--address', cluster.address, '--json'],
-  );
+  const command = startCountingOnFlink(sandbox, cluster.address, { records, isolation: 'thread' });
   await command.until(() => completed(command) > 2, 'checkpoints');
   return command;
 }

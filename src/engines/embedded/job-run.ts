@@ -13,7 +13,7 @@ import { CheckpointSchedule } from './checkpoint-schedule.js';
 import { keptSubtasks } from './deployment.js';
 import { HungThreads } from './hung-threads.js';
 import { JobChanges } from './job-changes.js';
-import { JobDeployer, type JobShape } from './job-deployer.js';
+import { JobDeployer, type DeployerParts, type JobShape } from './job-deployer.js';
 import { NodeRestarts, type NodeRestartingJob } from './node-restarts.js';
 import type { ResolvedEmbeddedEngineOptions } from './options.js';
 import { JobRegions } from './regions/job-regions.js';
@@ -241,26 +241,20 @@ export class JobRun implements RunningJob {
   }
 
   #deploys(shape: JobShape): JobDeployer {
-    const listener = this.#listener();
-    const parts = {
+    const parts: DeployerParts = {
       ...{ submission: this.#submission, options: this.#options, hosts: this.#hosts, policy: this.#policy },
       lastCut: () => this.#checkpoints.lastCut,
-      onMessage: receive.bind(undefined, listener),
-      onLost: (handle: SubtaskHandle, error: MillraceError): void => {
+      onMessage: receive.bind(undefined, this.#listener()),
+      onLost: (handle, error) => {
         const region = this.#regions.of(handle);
         if (region !== undefined) this.#lost(region, handle, error);
       },
-    };
-    return new JobDeployer(
-      {
-        ...parts,
-        onLate: (attempt, error) => {
-          const region = this.#regions.deployedAs(attempt);
-          if (region !== undefined) this.#fail([region], error, Date.now());
-        },
+      onLate: (attempt, error) => {
+        const region = this.#regions.deployedAs(attempt);
+        if (region !== undefined) this.#fail([region], error, Date.now());
       },
-      shape,
-    );
+    };
+    return new JobDeployer(parts, shape);
   }
 
   #listener(): MessageListener {

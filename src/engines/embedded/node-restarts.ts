@@ -85,7 +85,6 @@ export class NodeRestarts {
 
   /** @returns false where the failure is the whole region's */
   replace(attempt: JobAttempt, handle: SubtaskHandle, cause: MillraceError): boolean {
-    if (this.#leaving.has(handle)) return true;
     // Who lost a peer is rarely the one to be replaced; what cannot open will not do so the next time.
     const isOwn = !echoes.has(cause.code) && handle.ended === undefined && (handle.running || cause.code === 'THREAD_LOST');
     if (!isOwn || !this.#job.isRunning(attempt) || !attempt.deployment.canReplace(handle)) return false;

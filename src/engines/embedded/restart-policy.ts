@@ -1,7 +1,7 @@
 import { MillraceError } from '../../core/index.js';
-import type { ResolvedRestartStrategy, RestartScope, RestartSettings } from '../../stream/restart-options.js';
+import type { RestartScope, RestartSettings } from '../../stream/restart-options.js';
 import { isLasting } from '../runtime/lasting-failures.js';
-import { delayOf, limitOf, quietAfter, scopeOf } from '../runtime/restart-limits.js';
+import { delayOf, restartLimits, scopeOf, strategyOf, type RestartLimits } from '../runtime/restart-limits.js';
 
 export type RestartDecision = { readonly restart: true; readonly delayMs: number } | { readonly restart: false; readonly error: MillraceError };
 
@@ -42,14 +42,15 @@ export class RestartPolicy {
 
   decide(cause: MillraceError, role: string | undefined, nowMs: number): RestartDecision {
     const key = this.#keyOf(role);
-    const strategy = this.#settings.roles[key] ?? this.#settings.otherwise;
+    const strategy = strategyOf(this.#settings, key);
     if (isLasting(cause.code) || strategy.strategy === 'none') return { restart: false, error: cause };
-    const streak = this.#streak(key, strategy, cause, nowMs);
+    const limits = restartLimits(strategy);
+    const streak = this.#streak(key, limits, cause, nowMs);
     const failures = streak.timesMs.length + 1;
-    if (failures > limitOf(strategy)) return { restart: false, error: exhausted(streak, cause, key, strategy) };
+    if (failures > limits.failures) return { restart: false, error: exhausted(streak, cause, key, limits) };
     streak.timesMs.push(nowMs);
     this.#restarts++;
-    const delayMs = delayOf(strategy, failures);
+    const delayMs = delayOf(limits, failures);
     streak.restartAtMs = nowMs + delayMs;
     return { restart: true, delayMs };
   }
@@ -69,12 +70,12 @@ export class RestartPolicy {
   }
 
   /** Failures that belong together. */
-  #streak(key: string, strategy: ResolvedRestartStrategy, cause: MillraceError, nowMs: number): Streak {
+  #streak(key: string, { quietMs, slides }: RestartLimits, cause: MillraceError, nowMs: number): Streak {
     const before = this.#streaks.get(key);
     const last = before?.timesMs.at(-1);
-    const isOver = last === undefined || nowMs - last > quietAfter(strategy);
+    const isOver = last === undefined || nowMs - last > quietMs;
     if (before !== undefined && !isOver) {
-      if (strategy.strategy === 'failureRate') while (nowMs - (before.timesMs[0] ?? nowMs) > strategy.per) before.timesMs.shift();
+      if (slides) while (nowMs - (before.timesMs[0] ?? nowMs) > quietMs) before.timesMs.shift();
       return before;
     }
     const streak = { first: cause, timesMs: [], restartAtMs: -Infinity };
@@ -83,9 +84,9 @@ export class RestartPolicy {
   }
 }
 
-function exhausted({ first, timesMs }: Streak, last: MillraceError, role: string, strategy: ResolvedRestartStrategy): MillraceError {
+function exhausted({ first, timesMs }: Streak, last: MillraceError, role: string, { failures, quietMs, slides }: RestartLimits): MillraceError {
   const restarts = timesMs.length;
-  const limit = strategy.strategy === 'failureRate' ? `${strategy.failures} failures within ${strategy.per} ms` : `${limitOf(strategy)} restarts`;
+  const limit = slides ? `${failures} failures within ${quietMs} ms` : `${failures} restarts`;
   const of = role === '' ? '' : ` of role ${role}`;
   const then = first === last || first.message === last.message ? '' : `; the last failure was: ${last.message}`;
   const error = new MillraceError(first.code, `${first.message} (restarted ${restarts} times, the limit${of} is ${limit}${then})`, {

@@ -12,7 +12,6 @@ import { RendezvousClient } from '../runtime/rendezvous.js';
 import type { StateOutlet, SubtaskRunner } from '../runtime/subtask-runner.js';
 import { ChannelEnds } from './channel-ends.js';
 import { beat } from './hung-threads.js';
-import { PositionExchange } from '../runtime/position-exchange.js';
 import type { SubtaskTask } from './protocol.js';
 
 type Post = (message: FromSubtask, transfer?: readonly ArrayBuffer[]) => void;
@@ -61,16 +60,14 @@ export function startSubtask(
 }
 
 function createExchanges(task: SubtaskTask, graph: JobGraph, ends: ChannelEnds): Map<number, ExchangeWriter> {
-  const { flushIntervalMs } = task.job.options;
-  // Gathered rows would lie in memory that a successor does not have.
-  const batchRows = ends.lane?.isExact === true ? 1 : task.job.options.batchRows;
-  const settings = { index: task.index, keyGroups: graph.keyGroups, batchRows, flushIntervalMs };
+  const { batchRows, flushIntervalMs } = task.job.options;
+  const position = ends.lane?.isExact === true ? (): number => ends.position : undefined;
+  const settings = { index: task.index, keyGroups: graph.keyGroups, batchRows, flushIntervalMs, position };
   return new Map(
     task.outputs.map(({ edge: id, targets }) => {
       const edge = graph.edges[id] as JobEdge;
       const writers = targets.map((place) => ends.writer(place, edge.edge.exchange.kind));
-      const isDealtOut = edge.edge.exchange.kind === 'rebalance' && ends.lane?.isExact === true;
-      return [id, isDealtOut ? new PositionExchange(writers, edge.columns, () => ends.position) : createExchange(edge, writers, settings)];
+      return [id, createExchange(edge, writers, settings)];
     }),
   );
 }

@@ -10,7 +10,7 @@ import type { FlinkCluster, FlinkJobDetails } from './cluster.js';
 import { asDeployed, FlinkMetrics } from './flink-metrics.js';
 import { pause } from './pause.js';
 import { toUri } from './uri.js';
-import { jobFailure } from './job-failure.js';
+import { jobFailure, newestFailure } from './job-failure.js';
 import { allRun, hasEnded, jobState, waiting } from './job-state.js';
 import type { ResolvedFlinkEngineOptions } from './options.js';
 
@@ -335,16 +335,13 @@ export class FlinkJob implements RunningJob {
     if (restarts <= this.#restarts) return;
     this.#restarts = restarts;
     const from = `Flink restarts the job from ${this.#checkpoints.last?.location ?? 'the beginning'}`;
-    // Without a failure, its adaptive scheduler gives the job other slots.
-    if ((await this.#parts.cluster.exceptions(id)).length === 0) {
-      this.#log.info(`${from} to rescale it`, { restarts });
-      return;
+    const failure = await newestFailure(this.#parts.cluster, id, this.name);
+    // Without one, its adaptive scheduler gives the job other slots.
+    if (failure === undefined) this.#log.info(`${from} to rescale it`, { restarts });
+    else {
+      this.#lastFailure = failure;
+      this.#log.warn(`${from}: ${failure.message}`, { code: failure.code, restarts });
     }
-    this.#lastFailure = await jobFailure(this.#parts.cluster, id, this.name);
-    this.#log.warn(`${from}: ${this.#lastFailure.message}`, {
-      code: this.#lastFailure.code,
-      restarts,
-    });
   }
 
   /** Without slots a job waits, and Flink says nothing. */

@@ -17,6 +17,7 @@ import {
 } from './exchange-writer.js';
 import { Lane } from './lane.js';
 import type { LaneSource } from './lane-merge.js';
+import { PositionExchange } from './position-exchange.js';
 
 export interface ExchangeSettings {
   /** Of the producing subtask. */
@@ -24,6 +25,8 @@ export interface ExchangeSettings {
   readonly keyGroups: number;
   readonly batchRows: number;
   readonly flushIntervalMs: number;
+  /** Where the producing subtask may be replaced: of the batch that it processes. What a batch leads to goes the same ways each time. */
+  readonly position?: (() => number) | undefined;
 }
 
 /**
@@ -32,18 +35,21 @@ export interface ExchangeSettings {
  * @param writers one for each downstream subtask, in their order; just one for a forward exchange
  */
 export function createExchange({ edge: { exchange }, columns }: JobEdge, writers: readonly ChannelWriter[], settings: ExchangeSettings): ExchangeWriter {
+  const { position } = settings;
   const lanes = writers.map((writer) => new Lane(writer));
   switch (exchange.kind) {
     case 'forward':
       return new ForwardExchange(lanes, columns);
     case 'rebalance':
-      return new RebalanceExchange(lanes, columns, settings.index);
+      return position === undefined ? new RebalanceExchange(lanes, columns, settings.index) : new PositionExchange(lanes, columns, position);
     case 'broadcast':
       return new BroadcastExchange(lanes, columns);
     case 'control':
       return new ControlExchange(lanes, columns);
     case 'hash': {
-      const { batchRows, flushIntervalMs } = settings;
+      const { flushIntervalMs } = settings;
+      // Gathered rows would lie in memory that a successor does not have.
+      const batchRows = position === undefined ? settings.batchRows : 1;
       const partition = partitioner(exchange.key, lanes.length, settings.keyGroups);
       return new HashExchange(lanes, columns, { partition, concat: concatBatches, batchRows, flushIntervalMs });
     }

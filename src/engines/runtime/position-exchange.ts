@@ -1,18 +1,14 @@
 import type { RecordBatch } from '../../memory/batch.js';
 import { ExchangeWriter } from './exchange-writer.js';
-import type { ChannelWriter } from '../../memory/channel.js';
-import { Lane } from './lane.js';
+import type { Lane } from './lane.js';
 
 /** Batches in turn, of a subtask that may be replaced: what a batch leads to goes the same way when it is given again. */
 export class PositionExchange extends ExchangeWriter {
   readonly #position: () => number;
 
   /** @param position of the batch that is being processed */
-  constructor(writers: readonly ChannelWriter[], columns: readonly string[] | undefined, position: () => number) {
-    super(
-      writers.map((writer) => new Lane(writer)),
-      columns,
-    );
+  constructor(lanes: readonly Lane[], columns: readonly string[] | undefined, position: () => number) {
+    super(lanes, columns);
     this.#position = position;
   }
 

@@ -29,52 +29,25 @@ export function scopeOf(settings: RestartSettings, role: string): RestartScope {
 }
 
 export function restartLimits(strategy: ResolvedRestartStrategy): RestartLimits {
-  const isGrowing = strategy.strategy === 'exponentialBackoff';
-  const delayMs = delayOf(strategy, 1);
-  return {
-    failures: limitOf(strategy),
-    quietMs: quietAfter(strategy),
-    slides: strategy.strategy === 'failureRate',
-    delayMs,
-    factor: isGrowing ? strategy.factor : 1,
-    maxDelayMs: isGrowing ? strategy.maxDelay : delayMs,
-  };
-}
-
-export function quietAfter(strategy: ResolvedRestartStrategy): number {
   switch (strategy.strategy) {
     case 'none':
-      return 0;
-    case 'exponentialBackoff':
-      return strategy.resetAfter;
+      return { failures: 0, quietMs: 0, slides: false, ...always(0) };
     case 'fixedDelay':
-      return Math.max(quietMs, 2 * strategy.delay);
+      return { failures: strategy.attempts, quietMs: Math.max(quietMs, 2 * strategy.delay), slides: false, ...always(strategy.delay) };
     case 'failureRate':
-      return strategy.per;
+      return { failures: strategy.failures, quietMs: strategy.per, slides: true, ...always(strategy.delay) };
+    case 'exponentialBackoff': {
+      const { attempts, resetAfter, initialDelay, factor, maxDelay } = strategy;
+      return { failures: attempts, quietMs: resetAfter, slides: false, delayMs: Math.min(initialDelay, maxDelay), factor, maxDelayMs: maxDelay };
+    }
   }
 }
 
-export function limitOf(strategy: ResolvedRestartStrategy): number {
-  switch (strategy.strategy) {
-    case 'none':
-      return 0;
-    case 'failureRate':
-      return strategy.failures;
-    case 'fixedDelay':
-    case 'exponentialBackoff':
-      return strategy.attempts;
-  }
+function always(delayMs: number): Pick<RestartLimits, 'delayMs' | 'factor' | 'maxDelayMs'> {
+  return { delayMs, factor: 1, maxDelayMs: delayMs };
 }
 
 /** @param failures of the streak, the one that it is about included */
-export function delayOf(strategy: ResolvedRestartStrategy, failures: number): number {
-  switch (strategy.strategy) {
-    case 'none':
-      return 0;
-    case 'exponentialBackoff':
-      return Math.min(strategy.initialDelay * strategy.factor ** (failures - 1), strategy.maxDelay);
-    case 'fixedDelay':
-    case 'failureRate':
-      return strategy.delay;
-  }
+export function delayOf({ delayMs, factor, maxDelayMs }: RestartLimits, failures: number): number {
+  return Math.min(delayMs * factor ** (failures - 1), maxDelayMs);
 }

@@ -5,6 +5,7 @@ import { toBatch, type OutputSchemas } from './emit.js';
 import type { NodeEntry } from './node-context.js';
 import { NodeInput } from './node-input.js';
 import type { NodeRunner } from './node-runner.js';
+import { nodeSnapshot } from './node-snapshot.js';
 import type { NodeHost } from './role-service.js';
 import type { HostOf } from './service-subtask.js';
 
@@ -14,15 +15,6 @@ export interface NodeSubtaskOptions {
   readonly outputs: OutputSchemas;
   /** The entry says itself which batches are done; else one is when the next is asked for. */
   readonly acknowledges: boolean;
-}
-
-function snapshotOf(runner: NodeRunner | undefined, cut: number): Snapshot {
-  const state = runner === undefined ? [] : [...runner.freeze(cut)];
-  return {
-    *parts() {
-      for (const bytes of state) yield { keyGroup: -1, bytes, isGiven: true } satisfies StateChunk;
-    },
-  };
 }
 
 /** A node with input: one batch at a time, barriers between batches. */
@@ -87,7 +79,7 @@ export class NodeSubtask implements Subtask {
   }
 
   freeze(cut: number): Snapshot {
-    return snapshotOf(this.#runner, cut);
+    return nodeSnapshot([...(this.#runner?.freeze(cut) ?? [])]);
   }
 
   complete(cut: number): void {
@@ -145,7 +137,7 @@ export class NodeSource implements SourceSubtask {
   }
 
   freeze(cut: number): Snapshot {
-    return snapshotOf(this.#runner, cut);
+    return nodeSnapshot([...(this.#runner?.freeze(cut) ?? [])]);
   }
 
   complete(cut: number): void {

@@ -1,5 +1,6 @@
 import { MillraceError } from '../../core/index.js';
 import type { ReadResult, Snapshot, SourceSubtask, StateChunk, Subtask, SubtaskContext } from '../../stream/subtask.js';
+import { nodeSnapshot } from './node-snapshot.js';
 import type { NodeHost, RoleService } from './role-service.js';
 
 /** Makes the host of a node out of its subtask's context. */
@@ -7,14 +8,6 @@ export type HostOf = (context: SubtaskContext) => NodeHost;
 
 /** How often a waiting source is asked anyway. */
 const idleReadMs = 1_000;
-
-function snapshotOf(parts: Iterable<Uint8Array>): Snapshot {
-  return {
-    *parts() {
-      for (const bytes of parts) yield { keyGroup: -1, bytes, isGiven: true } satisfies StateChunk;
-    },
-  };
-}
 
 /** A service behind a control edge (parameter server): barriers and the end of its feeders, no records. */
 export class ServiceSubtask implements Subtask {
@@ -39,7 +32,7 @@ export class ServiceSubtask implements Subtask {
   }
 
   freeze(cut: number): Snapshot {
-    return snapshotOf(this.#service?.freeze(cut) ?? []);
+    return nodeSnapshot(this.#service?.freeze(cut) ?? []);
   }
 
   complete(cut: number): void {
@@ -82,7 +75,7 @@ export class ServiceSource implements SourceSubtask {
   }
 
   freeze(cut: number): Snapshot {
-    return snapshotOf(this.#service?.freeze(cut) ?? []);
+    return nodeSnapshot(this.#service?.freeze(cut) ?? []);
   }
 
   complete(cut: number): void {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { root, Sandbox, type Command } from '../../e2e/millrace.js';
+import { Sandbox, type Command } from '../../e2e/millrace.js';
 import type { LocalFlink } from '../../flink/local-flink.js';
 import { nodeHosts } from '../../flink/node-hosts.js';
 import { checkCounting } from '../check-counting.js';
 import { fileGround } from '../ground.js';
-import { markFile, marksOf, overFile } from '../marks.js';
+import { countingCommand } from '../counting-command.js';
+import { Marks } from '../marks.js';
 import { describeFlinkCase, type FlinkCase } from './cases.js';
 
 export interface FlinkResult {
@@ -48,9 +48,12 @@ class FlinkRun {
   #hits = 0;
   readonly #recoveriesMs: number[] = [];
 
+  readonly #marks: Marks;
+
   constructor(chaos: FlinkCase, cluster: LocalFlink) {
     this.#chaos = chaos;
     this.#cluster = cluster;
+    this.#marks = new Marks(this.#sandbox.path('faults'), chaos.records, chaos.hitsAt);
     mkdirSync(this.#sandbox.path('faults'));
   }
 
@@ -68,8 +71,8 @@ class FlinkRun {
     const startedMs = performance.now();
     this.#command = this.#start();
     await this.#until(() => (this.#chaos.from === 'running' ? this.#runs() : this.#hasCheckpoint()), 'running');
-    for (const mark of this.#marks.slice(0, -1)) {
-      await this.#until(() => Promise.resolve(existsSync(this.#fault(markFile(mark)))), `at record ${mark}`);
+    for (const hit of this.#marks.hits) {
+      await this.#until(() => Promise.resolve(this.#marks.isLeft(hit)), `at record ${hit}`);
       if (this.#hasEnded) break;
       const struckMs = performance.now();
       await this.#strike();
@@ -77,7 +80,7 @@ class FlinkRun {
       await this.#until(() => this.#runs(), 'running again');
       if (!this.#hasEnded) this.#recoveriesMs.push(performance.now() - struckMs);
     }
-    writeFileSync(this.#fault(overFile), '');
+    this.#marks.over();
     const { code } = await this.#command.ended;
     assert.equal(code, 0, 'exit code');
     assert.equal(this.#hits, this.#chaos.hitsAt.length, 'hits');
@@ -89,30 +92,11 @@ class FlinkRun {
 
   #start(): Command {
     const { mode, workers, servers, records, checkpointEveryMs } = this.#chaos;
-    const params = {
-      output: this.#sandbox.path('out'),
-      faults: this.#sandbox.path('faults'),
-      records,
-      rate,
-      workers,
-      servers,
-      mode,
-      isolation: 'thread',
-      model: 'counter',
-      marks: this.#marks.join(','),
-    };
+    const params = { records, rate, workers, servers, mode, isolation: 'thread', model: 'counter', marks: this.#marks.param };
     return this.#sandbox.start(
-      ...['run', join(root, 'test/chaos/jobs/counting.ts'), ...Object.entries(params).flatMap(([name, value]) => ['--set', `${name}=${value}`])],
+      ...countingCommand(this.#sandbox, params),
       ...['--checkpoint-every', `${checkpointEveryMs} ms`, '--engine', 'flink', '--address', this.#cluster.address, '--json'],
     );
-  }
-
-  get #marks(): readonly number[] {
-    return marksOf(this.#chaos.records, this.#chaos.hitsAt);
-  }
-
-  #fault(name: string): string {
-    return this.#sandbox.path(`faults/${name}`);
   }
 
   async #strike(): Promise<void> {

@@ -9,7 +9,6 @@ import { isLasting } from '../../runtime/lasting-failures.js';
 import { MetricsBlock, metricsBlockBytes } from '../../runtime/metrics-block.js';
 import type { OperatorDriver } from '../../runtime/operator-driver.js';
 import type { FromSubtask, MetricEntry, SubtaskPlacement } from '../../runtime/protocol.js';
-import { PositionExchange } from '../../runtime/position-exchange.js';
 import { RendezvousClient } from '../../runtime/rendezvous.js';
 import { isNamed } from '../../runtime/replaceable.js';
 import { RepeatingWriter } from '../../runtime/repeating-writer.js';
@@ -29,7 +28,7 @@ import { linkKind, type LinkFrame } from './wire.js';
 
 const metricsEveryMs = 2_000;
 /** See flink-metrics.ts, which sums it up. */
-export const nodeRestartsCounter = 'node_restarts_total';
+const nodeRestartsCounter = 'node_restarts_total';
 
 export interface SubtaskConnection {
   readonly request: OpenRequest;
@@ -272,17 +271,15 @@ class Place {
   /** @param lane where the subtask may be replaced: what it makes of a batch goes the same ways each time, and comes once */
   createExchanges(link: Link, barriers: PassedBarriers, lane: HeldInputs | undefined): Map<number, ExchangeWriter> {
     const { index, task } = this.request;
-    // Gathered rows would lie in memory that a successor does not have.
-    const settings = { index, keyGroups: this.graph.keyGroups, ...task.options, ...(lane === undefined ? {} : { batchRows: 1 }) };
+    const position = lane && ((): number => lane.position);
+    const settings = { index, keyGroups: this.graph.keyGroups, ...task.options, position };
     return new Map(
       this.#outputs.map((edge) => {
-        const position = (): number => lane?.position ?? 0;
         const writers = this.#targetsOf(edge).map((target, at) => {
           const writer = new LinkWriter(link, barriers, { edge: edge.id, target, from: index }, this.#named.get(edge.id)?.[at]);
-          return lane !== undefined && isNamed(edge) ? new RepeatingWriter(writer, position) : writer;
+          return position !== undefined && isNamed(edge) ? new RepeatingWriter(writer, position) : writer;
         });
-        const isDealtOut = lane !== undefined && edge.edge.exchange.kind === 'rebalance';
-        return [edge.id, isDealtOut ? new PositionExchange(writers, edge.columns, position) : createExchange(edge, writers, settings)];
+        return [edge.id, createExchange(edge, writers, settings)];
       }),
     );
   }

@@ -17,8 +17,7 @@ import { SubtaskThreads } from './subtask-threads.js';
 const threads = new SubtaskThreads((line) => process.stderr.write(`${line}\n`));
 
 // Values that leave a column lie outside the heap, but count: beside a live heap of 10 MB they had it collected as a whole every
-// 15 MB, at several times the cost of the records. It may grow to four
-// times what lives in it; --max-old-space-size holds all the same.
+// 15 MB, at several times the cost of the records. It may grow to four times what lives in it; --max-old-space-size holds all the same.
 setFlagsFromString('--heap-growing-percent=300');
 
 // Ctrl-C and a hangup go to the whole process group: the TaskManager says when it is over.
