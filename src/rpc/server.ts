@@ -1,6 +1,7 @@
 import { Server, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { ServingStatusMap } from 'grpc-health-check';
 import { MillraceError, systemClock, type Clock } from '../core/index.js';
+import { closeAtExit } from './close-at-exit.js';
 import { serverCredentials, type TlsOptions } from './credentials.js';
 import { maxMessageBytes } from './limits.js';
 
@@ -33,6 +34,7 @@ export interface RpcServer {
 /** @throws PORT_IN_USE where the port is taken */
 export async function startServer(services: readonly RpcService[], options: RpcServerOptions = {}): Promise<RpcServer> {
   const { host = '127.0.0.1', port = 0, tls, drainMs = 500, clock = systemClock } = options;
+  closeAtExit();
   // Without so_reuseport 0 a second server on a taken port would share it silently.
   const server = new Server({
     'grpc.so_reuseport': 0,

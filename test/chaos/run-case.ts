@@ -99,7 +99,7 @@ class ChaosRun {
       if (!this.#hasEnded) await this.#strike();
     }
     this.#marks.over();
-    const { code, orphans } = await this.#end();
+    const { code, orphans } = await this.#command.ended;
     assert.equal(code, 0, 'exit code');
     assert.deepEqual(orphans, [], 'processes left behind');
     this.#hits += readdirSync(this.#sandbox.path('faults')).filter((name) => /\.\d+$/.test(name)).length;
@@ -114,20 +114,6 @@ class ChaosRun {
     return { case: this.#chaos, hits: this.#hits, restarts: this.#restarts, nodeRestarts: this.#nodeRestarts, weights, durationMs };
   }
 
-  /**
-   * The end of the job. A thread that ends while gRPC data arrives for it may abort the whole process, by an assertion in
-   * Node's own http2 (seen on 20.20): that is a job killed, and goes on like one.
-   */
-  async #end(): Promise<Ended> {
-    for (;;) {
-      const ended = await this.#command.ended;
-      if (ended.signal !== 'SIGABRT' || !ended.stderr.includes('onread->IsFunction()')) return ended;
-      assert.deepEqual(ended.orphans, [], 'processes left behind by an abort');
-      this.#restarts++;
-      this.#start(await this.#isStored());
-    }
-  }
-
   get #hasEnded(): boolean {
     return this.#command.events.at(-1)?.['event'] === 'summary';
   }
@@ -138,8 +124,10 @@ class ChaosRun {
 
   /** Until the job has come so far, or has ended. */
   async #until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-    for (const end = Date.now() + deadlineMs; !this.#hasEnded && !(await condition()); await delay(pollMs))
+    for (const end = Date.now() + deadlineMs; !this.#hasEnded && !(await condition()); await delay(pollMs)) {
+      if (this.#command.hasExited && !this.#hasEnded) throw new Error(`the job's process has ended before ${what}`);
       if (Date.now() > end) throw new Error(`the job has not come to ${what} within ${deadlineMs} ms`);
+    }
   }
 
   #path(name: string): string {
