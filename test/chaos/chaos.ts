@@ -1,36 +1,45 @@
 import { parseArgs } from 'node:util';
 import { missingForKafka } from '../kafka/kafka-jars.js';
 import { missingKcat } from '../kafka/read-topic.js';
-import { describeCase, drawCase, faultNames, isPossible, media, type FaultName, type Medium } from './cases.js';
+import { describeCase, drawCase, faultNames, isPossible, media } from './cases.js';
+import { oneOf, readOptions, refuse, wholeNumber } from './command-line.js';
 import { KafkaGrounds } from './kafka-grounds.js';
 import { canFillDisk } from './run-case.js';
 import { cellTable, failures, type Outcome } from './table.js';
 import { WeightJudge } from './weights.js';
 
-if (process.argv.includes('flink')) {
+const { engine } = parseArgs({ options: { engine: { type: 'string', default: 'embedded' } }, strict: false }).values;
+if (oneOf('engine', String(engine), ['embedded', 'flink']) === 'flink') {
   await import('./flink/chaos.js');
   process.exit();
 }
 
-/**
- * The counting job with random faults, as a real process with real threads and gRPC, through files and a real broker.
- *
- *     npm run chaos -- [--runs N] [--seed S] [--fault F] [--through files|kafka]
- *
- *     npm run chaos -- --engine flink [--runs N] [--seed S] [--fault F]        (see flink/chaos.ts)
- *
- * Prints a line for each run and a table by cell; ends with 1 where a run failed, in CI also where one was left out. A run is
- * drawn from its seed (and the choice of faults) alone.
- */
-const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '20' }, seed: { type: 'string', default: '1' }, fault: { type: 'string' }, through: { type: 'string' } },
+const usage = `The counting job with random faults, as a real process with real threads and gRPC, through files and a real broker.
+
+    npm run chaos -- [--runs N] [--seed S] [--fault F] [--through ${media.join('|')}]
+    npm run chaos -- --engine flink [--help] …
+
+--runs      how many, each of the next seed; default 20
+--seed      of the first run; default 1
+--fault     of every run; default: each in turn:
+            ${faultNames.join('\n            ')}
+--through   where records come from and go to; default: both in turn
+
+Prints a line for each run and a table by cell; ends with 1 where a run failed, in CI also where one was left out. A run is
+drawn from its seed (and the choice of faults) alone.`;
+
+const values = readOptions(usage, {
+  engine: { type: 'string' },
+  runs: { type: 'string', default: '20' },
+  seed: { type: 'string', default: '1' },
+  fault: { type: 'string' },
+  through: { type: 'string' },
 });
-const runs = Number(values.runs);
-const first = Number(values.seed);
-if (!Number.isInteger(runs) || runs < 1 || !Number.isInteger(first) || first < 0) throw new Error('chaos: --runs and --seed want whole numbers');
+const runs = wholeNumber('runs', values.runs, 1);
+const first = wholeNumber('seed', values.seed, 0);
 const fault = oneOf('fault', values.fault, faultNames);
 const through = oneOf('through', values.through, media);
-if (through !== undefined && fault !== undefined && !isPossible(fault, through)) throw new Error(`chaos: fault '${fault}' does not go through ${through}`);
+if (through !== undefined && fault !== undefined && !isPossible(fault, through)) refuse(`fault '${fault}' does not go through ${through}`);
 const cases = Array.from({ length: runs }, (_, i) => drawCase(first + i, { fault, through }));
 
 const without = new Map<string, string>();
@@ -73,8 +82,3 @@ console.log(
     (leftOut === 0 ? '' : `, ${leftOut} left out: ${[...without.values()].join('; ')}`),
 );
 process.exitCode = failed.length > 0 || (process.env.CI === 'true' && leftOut > 0) ? 1 : 0;
-
-function oneOf<T extends FaultName | Medium>(option: string, value: string | undefined, known: readonly T[]): T | undefined {
-  if (value === undefined || known.includes(value as T)) return value as T | undefined;
-  throw new Error(`chaos: no ${option} '${value}'; there are: ${known.join(', ')}`);
-}

@@ -1,39 +1,38 @@
-import { parseArgs } from 'node:util';
-import { flinkVersions, missingForFlink, type FlinkVersion } from '../../flink/flink-jars.js';
+import { flinkVersions, missingForFlink } from '../../flink/flink-jars.js';
 import { LocalFlink } from '../../flink/local-flink.js';
-import { describeFlinkCase, drawFlinkCase, flinkFaults, type FlinkCase, type FlinkFault } from './cases.js';
+import { oneOf, readOptions, refuse, wholeNumber } from '../command-line.js';
+import { describeFlinkCase, drawFlinkCase, flinkFaults, type FlinkCase } from './cases.js';
 import { runFlinkCase, type FlinkResult } from './run-case.js';
 
-/**
- * The counting job on a real Flink cluster (2 TaskManagers, high availability by ZooKeeper), of which parts are killed.
- *
- *     npm run chaos -- --engine flink [--runs N] [--seed S] [--fault F] [--version 1.20.3|2.2.0]
- *
- * Prints a line for each run and a table by cell; ends with 1 where a run failed. A run is drawn from its seed alone.
- */
-const { values } = parseArgs({
-  options: {
-    engine: { type: 'string' },
-    runs: { type: 'string', default: '20' },
-    seed: { type: 'string', default: '1' },
-    fault: { type: 'string' },
-    version: { type: 'string', default: '1.20.3' },
-  },
+const usage = `The counting job on a real Flink cluster (2 TaskManagers, high availability by ZooKeeper), of which parts are killed.
+
+    npm run chaos -- --engine flink [--runs N] [--seed S] [--fault F] [--version ${flinkVersions.join('|')}]
+
+--runs      how many, each of the next seed; default 20
+--seed      of the first run; default 1
+--fault     of every run; default: each in turn: ${flinkFaults.join(', ')}
+--version   of Flink; default 1.20.3
+
+Prints a line for each run and a table by cell; ends with 1 where a run failed. A run is drawn from its seed alone.`;
+
+const values = readOptions(usage, {
+  engine: { type: 'string' },
+  runs: { type: 'string', default: '20' },
+  seed: { type: 'string', default: '1' },
+  fault: { type: 'string' },
+  version: { type: 'string', default: '1.20.3' },
 });
-const runs = Number(values.runs);
-const first = Number(values.seed);
-if (values.engine !== 'flink') throw new Error(`chaos: no engine '${values.engine}' but flink, and embedded without this option`);
-if (!Number.isInteger(runs) || runs < 1 || !Number.isInteger(first) || first < 0) throw new Error('chaos: --runs and --seed want whole numbers');
-if (values.fault !== undefined && !flinkFaults.includes(values.fault as FlinkFault))
-  throw new Error(`chaos: no fault '${values.fault}' on Flink; there are: ${flinkFaults.join(', ')}`);
-if (!flinkVersions.includes(values.version as FlinkVersion)) throw new Error(`chaos: no version '${values.version}'; there are: ${flinkVersions.join(', ')}`);
+const runs = wholeNumber('runs', values.runs, 1);
+const first = wholeNumber('seed', values.seed, 0);
+const fault = oneOf('fault', values.fault, flinkFaults);
+const version = oneOf('version', values.version, flinkVersions);
 const missing = await missingForFlink();
-if (missing !== undefined) throw new Error(missing);
+if (missing !== undefined) refuse(missing, 6);
 
 type Outcome = FlinkResult | { readonly case: FlinkCase; readonly error: Error };
 const outcomes: Outcome[] = [];
 const cluster = await LocalFlink.start({
-  version: values.version as FlinkVersion,
+  ...(version === undefined ? {} : { version }),
   // Each TaskManager could hold the job alone: the other one is there when it is killed.
   ...{ taskManagers: 2, slots: 4, highAvailability: true },
   configuration: { 'cluster.evenly-spread-out-slots': 'true', 'heartbeat.interval': '500', 'heartbeat.timeout': '5000' },
@@ -43,7 +42,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end);
 console.log(`${runs} runs from seed ${first} on Flink ${values.version}`);
 try {
   for (let seed = first; seed < first + runs; seed++) {
-    const chaos = drawFlinkCase(seed, values.fault as FlinkFault | undefined);
+    const chaos = drawFlinkCase(seed, fault);
     try {
       await cluster.untilSlots(2 * cluster.slotsPerTaskManager);
       const result = await runFlinkCase(chaos, cluster);
