@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { after, afterEach, before, beforeEach } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { isAlive } from '../../src/core/is-alive.js';
@@ -7,13 +7,15 @@ import { checkCounting } from '../chaos/check-counting.js';
 import { startCountingOnFlink } from '../chaos/counting-command.js';
 import { fileGround } from '../chaos/ground.js';
 import { flinkTest, hasFlink } from '../flink/flink-test.js';
+import { failureInFlink, until, untilNoHosts } from '../flink/left-behind.js';
 import { LocalFlink } from '../flink/local-flink.js';
 import { nodeHosts } from '../flink/node-hosts.js';
 import { KafkaBroker } from '../kafka/kafka-broker.js';
 import { missingForKafka } from '../kafka/kafka-jars.js';
 import { withProducer } from '../kafka/produce.js';
 import { missingKcat, readTopic } from '../kafka/read-topic.js';
-import { root, Sandbox, type Command } from './millrace.js';
+import { mappingJob } from './mapping-job.js';
+import { Sandbox, type Command } from './millrace.js';
 
 const noKafka = (await missingForKafka()) ?? (await missingKcat());
 
@@ -35,10 +37,6 @@ async function startCounting(records: number, isolation: 'thread' | 'process', o
   const command = startCountingOnFlink(sandbox, on.address, { records, isolation });
   await command.until(() => newest(command).completed > 0, 'a checkpoint');
   return command;
-}
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 60_000; !holds(); await setTimeout(50)) if (Date.now() > deadline) throw new Error(`not within 60 s: ${what}`);
 }
 
 /** As the command has said it last. */
@@ -100,36 +98,24 @@ flinkTest('a TaskManager that was frozen until its job ran elsewhere, and its no
   }
 });
 
-/** Arguments that run a job which reads numbers and does something to each. */
 function mapping(name: string, body: string): string[] {
-  const file = sandbox.write(
-    `${name}.ts`,
-    `import { writeFileSync } from 'node:fs';
-     import { defineJob, generator, jsonl, t } from 'millrace';
-     export default defineJob({ name: '${name}', build: ({ source }) => {
-       source(generator({ schema: { n: t.int32() }, count: 1_000, rowsPerSecond: 1_000, make: (n) => ({ n }) }))
-         .map(({ n }) => { ${body} })
-         .to(jsonl('${sandbox.path('out.jsonl')}'));
-     } });`,
-  );
-  return ['run', file, '--engine', 'flink', '--address', cluster.address];
-}
-
-async function assertNoHosts(): Promise<void> {
-  await until('no Node host is left', () => nodeHosts(cluster).length === 0);
+  return mappingJob(sandbox, cluster.address, { name, body });
 }
 
 flinkTest('a record that fits no frame ends the job with its size and the limit, in the command and in Flink', async () => {
   const { code, stderr } = await sandbox.run(...mapping('large', `return { text: n === 500 ? 'x'.repeat(5 << 20) : '' };`));
   assert.notEqual(code, 0);
   assert.match(stderr, /RECORD_TOO_LARGE .*map.*a record takes 5242\d{3} bytes on a channel that carries at most 4194280/);
-  const { jobs } = (await (await fetch(`${cluster.address}/jobs/overview`)).json()) as {
-    readonly jobs: readonly { readonly jid: string; readonly name: string }[];
-  };
-  const job = jobs.find(({ name }) => name === 'large');
-  const exceptions = await (await fetch(`${cluster.address}/jobs/${job?.jid}/exceptions`)).text();
-  assert.match(exceptions, /RECORD_TOO_LARGE.*a record takes 5242/);
-  await assertNoHosts();
+  assert.match(await failureInFlink(cluster, 'large'), /RECORD_TOO_LARGE.*a record takes 5242/);
+  await untilNoHosts(cluster);
+});
+
+flinkTest('a function that throws ends the job with its own error and operator, in the command and in Flink', async () => {
+  const { code, stderr } = await sandbox.run(...mapping('throwing', `if (n === 500) throw new Error('number 500 is not welcome'); return { n };`));
+  assert.equal(code, 5, stderr);
+  assert.match(stderr, /^USER_FUNCTION .*map.*number 500 is not welcome/m);
+  assert.match(await failureInFlink(cluster, 'throwing'), /USER_FUNCTION.*map.*number 500 is not welcome/);
+  await untilNoHosts(cluster);
 });
 
 flinkTest('a subtask that hangs is cancelled, and its host with it', async () => {
@@ -140,19 +126,7 @@ flinkTest('a subtask that hangs is cancelled, and its host with it', async () =>
   const cancelled = await sandbox.run('cancel', 'hanging');
   assert.equal(cancelled.code, 0, cancelled.stderr);
   await command.ended;
-  await assertNoHosts();
-});
-
-flinkTest('a TaskManager with another version of the package ends the job with both versions', async () => {
-  const other = sandbox.path('other');
-  cpSync(`${root}/dist/src`, `${other}/dist/src`, { recursive: true });
-  symlinkSync(`${root}/node_modules`, `${other}/node_modules`);
-  const own = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as { readonly version: string };
-  writeFileSync(`${other}/package.json`, JSON.stringify({ ...own, version: '99.0.0' }));
-  const { code, stderr } = await sandbox.run(...mapping('versions', 'return { n };'), '--host-entry', `${other}/dist/src/engines/flink/host/main.js`);
-  assert.notEqual(code, 0);
-  assert.match(stderr, new RegExp(`VERSION_MISMATCH .*millrace ${own.version.replaceAll('.', '\\.')}.*99\\.0\\.0.*install the same version`));
-  await assertNoHosts();
+  await untilNoHosts(cluster);
 });
 
 flinkTest(

@@ -4,7 +4,9 @@ import { basename } from 'node:path';
 import { after, afterEach, before, beforeEach } from 'node:test';
 import { isAlive } from '../../src/core/is-alive.js';
 import { flinkTest, hasFlink } from '../flink/flink-test.js';
+import { until } from '../flink/left-behind.js';
 import { LocalFlink } from '../flink/local-flink.js';
+import { nodeHosts } from '../flink/node-hosts.js';
 import { parseLines, Sandbox, type Command, type Ended } from './millrace.js';
 
 let cluster: LocalFlink;
@@ -22,12 +24,11 @@ afterEach(() => sandbox.close());
 interface Run {
   readonly count: number;
   readonly rate?: number;
-  readonly failAt?: number;
 }
 
 /** `millrace run count.ts` on the cluster. */
-function countArguments({ count, rate, failAt }: Run, ...more: readonly string[]): string[] {
-  const set = { output: sandbox.path('out.jsonl'), count, ...(rate === undefined ? {} : { rate }), ...(failAt === undefined ? {} : { failAt }) };
+function countArguments({ count, rate }: Run, ...more: readonly string[]): string[] {
+  const set = { output: sandbox.path('out.jsonl'), count, ...(rate === undefined ? {} : { rate }) };
   const flags = Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
   return ['run', sandbox.job('count.ts'), ...flags, '-p', '2', '--engine', 'flink', '--address', cluster.address, ...more];
 }
@@ -139,24 +140,6 @@ flinkTest('what a job prints on TaskManagers is printed by the command, in the o
   );
 });
 
-flinkTest('a function that throws ends the job with its own error, operator and exit code', async () => {
-  const { code, stderr } = await sandbox.run(...countArguments({ count: 1_000, failAt: 500 }));
-  assert.equal(code, 5, stderr);
-  assert.match(stderr, /USER_FUNCTION .*with.*number 500 is not welcome/);
-});
-
-flinkTest('a TaskManager without Millrace says so, and what to do', async () => {
-  const { code, stderr } = await sandbox.run(...countArguments({ count: 10 }, '--host-entry', '/nowhere/main.js'));
-  assert.notEqual(code, 0);
-  assert.match(stderr, /\/nowhere\/main\.js/);
-});
-
-flinkTest('a TaskManager without Node says so', async () => {
-  const { code, stderr } = await sandbox.run(...countArguments({ count: 10 }, '--host-node', '/nowhere/node'));
-  assert.notEqual(code, 0);
-  assert.match(stderr, /\/nowhere\/node/);
-});
-
 flinkTest('nobody at the address', async () => {
   const { code, stderr } = await sandbox.run(...countArguments({ count: 10 }, '--address', 'http://127.0.0.1:1'));
   assert.equal(code, 7);
@@ -230,7 +213,10 @@ flinkTest('a killed TaskManager costs a restart and no row', async () => {
     const last = (event: string): Record<string, unknown> | undefined => command.events.filter((it) => it['event'] === event).at(-1);
     const completed = (): number => (last('progress')?.['checkpoints'] as { readonly completed: number } | undefined)?.completed ?? 0;
     await command.until(() => completed() > 2, 'checkpoints');
+    const hosts = nodeHosts(victim, 0);
+    assert.ok(hosts.length > 0);
     await victim.killTaskManager(0);
+    await until('its Node hosts are gone', () => hosts.every((pid) => !isAlive(pid)));
     await victim.startTaskManager(0);
     const { code, stderr, stdout } = await command.ended;
     assert.equal(code, 0, stderr + stdout);

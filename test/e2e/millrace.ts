@@ -11,6 +11,8 @@ const main = join(root, 'dist/src/cli/main.js');
 /** A place of its own for sockets, logs and output of one test. */
 export class Sandbox {
   readonly dir = mkdtempSync(join(tmpdir(), 'millrace-e2e-'));
+  /** More environment of what is started. */
+  readonly env: Record<string, string> = {};
   readonly #started: Command[] = [];
 
   path(name: string): string {
@@ -34,7 +36,8 @@ export class Sandbox {
 
   /** Starts `millrace …` in the repository root. */
   start(...args: readonly string[]): Command {
-    const command = new Command(args, { ...process.env, MILLRACE_RUNTIME_DIR: this.path('run'), MILLRACE_STATE_DIR: this.path('state'), NO_COLOR: '1' });
+    const own = { MILLRACE_RUNTIME_DIR: this.path('run'), MILLRACE_STATE_DIR: this.path('state'), NO_COLOR: '1' };
+    const command = new Command(args, { ...process.env, ...own, ...this.env });
     this.#started.push(command);
     return command;
   }

@@ -65,6 +65,13 @@ export interface RunRequest {
   readonly savepoint?: { readonly path: string; readonly claim: boolean; readonly allowDroppedState: boolean };
 }
 
+/** GET /taskmanagers/:id, as far as it is used. */
+interface TaskManagerSlots {
+  readonly slotsNumber: number;
+  readonly freeSlots: number;
+  readonly allocatedSlots?: readonly { readonly jobId: string }[];
+}
+
 const operationPollMs = 200;
 
 /** What Millrace asks of a Flink cluster, by REST. */
@@ -91,9 +98,16 @@ export class FlinkCluster {
     return version;
   }
 
-  async slots(): Promise<{ readonly total: number; readonly free: number; readonly taskManagers: number }> {
-    const found = await this.#rest.call<Readonly<Record<'slots-total' | 'slots-available' | 'taskmanagers', number>>>('/overview');
-    return { total: found['slots-total'], free: found['slots-available'], taskManagers: found.taskmanagers };
+  /** Slots of the whole cluster; free for a job are those that it holds itself, too. */
+  async slots(job: string): Promise<{ readonly total: number; readonly free: number; readonly taskManagers: number }> {
+    const ids = await this.taskManagers();
+    const found = await Promise.all(ids.map((id) => this.#rest.call<TaskManagerSlots>(`/taskmanagers/${encodeURIComponent(id)}`)));
+    const own = ({ allocatedSlots = [] }: TaskManagerSlots): number => allocatedSlots.filter(({ jobId }) => jobId === job).length;
+    return {
+      total: found.reduce((sum, { slotsNumber }) => sum + slotsNumber, 0),
+      free: found.reduce((sum, each) => sum + each.freeSlots + own(each), 0),
+      taskManagers: ids.length,
+    };
   }
 
   /** The JobManager's configuration. */

@@ -73,6 +73,11 @@ function foreignError(stackTrace: string, what: string): MillraceError {
   return new MillraceError('FLINK', `${what}: ${text}`, { details });
 }
 
+/** Whether this is what Flink says of a job that got no slots. */
+export function isWithoutSlots({ code, details }: MillraceError): boolean {
+  return code === 'RESOURCE_EXHAUSTED' && details['exception'] !== undefined;
+}
+
 /** An answer of REST that is no success. */
 export function refusalOf(status: number, body: string, what: string): MillraceError {
   const errors = errorsOf(body);

@@ -1,12 +1,17 @@
 import { MillraceError } from '../../core/errors.js';
 import { FirstCause } from '../runtime/first-cause.js';
 import type { FlinkCluster, FlinkException } from './cluster.js';
-import { failureOf } from './flink-failure.js';
+import { failureOf, isWithoutSlots } from './flink-failure.js';
+import { noSlots, type WaitingJob } from './no-slots.js';
 
 /** Why a job has failed. */
-export async function jobFailure(cluster: FlinkCluster, id: string, name: string): Promise<MillraceError> {
+export async function jobFailure(cluster: FlinkCluster, job: WaitingJob): Promise<MillraceError> {
+  const { flinkId, name } = job;
   const text = `job ${name} failed on Flink at ${cluster.address}, which gives no reason; see the log of its JobManager`;
-  return (await newestFailure(cluster, id, name)) ?? new MillraceError('FLINK', text);
+  const failure = (await newestFailure(cluster, flinkId, name)) ?? new MillraceError('FLINK', text);
+  if (!isWithoutSlots(failure)) return failure;
+  // Flink does not say how many; who has left the cluster meanwhile cannot be asked.
+  return noSlots(cluster, job, 'got no slots').catch(() => failure);
 }
 
 /** The first cause of a job's newest failure: of all that failed at once, the one that the others followed from. undefined where Flink knows of none. */

@@ -237,13 +237,31 @@ test('a job that cannot be run again after scale says where its state is', async
 test('a job that waits for slots longer than it may is cancelled, with what it wants and what there is', async () => {
   server
     .on('GET /jobs/j1', { body: details('j1', 'RUNNING', [{ SCHEDULED: 1 }, { SCHEDULED: 2 }]) })
-    .on('GET /overview', { body: { 'slots-total': 1, 'slots-available': 0, taskmanagers: 1 } })
+    .on('GET /taskmanagers', { body: { taskmanagers: [{ id: 'a:1' }, { id: 'b' }] } })
+    // It holds one of the three slots that are not free itself.
+    .on('GET /taskmanagers/a%3A1', { body: { slotsNumber: 2, freeSlots: 0, allocatedSlots: [{ jobId: 'j1' }, { jobId: 'other' }] } })
+    .on('GET /taskmanagers/b', { body: { slotsNumber: 1, freeSlots: 0, allocatedSlots: [{ jobId: 'other' }] } })
     .on('PATCH /jobs/j1', { status: 202, body: {} });
   const error = await failure((await submit({ slotTimeoutMs: 20 })).finished);
   assert.equal(error.code, 'RESOURCE_EXHAUSTED');
-  assert.match(error.message, /has waited 20 ms for 2 slots .* 0 free of 1 on 1 TaskManagers/);
-  assert.deepEqual(error.details, { wanted: 2, free: 0, total: 1 });
+  assert.match(error.message, /has waited 20 ms for slots .*: it needs 2, and 1 of 3 are free on 2 TaskManagers; add TaskManagers or slots/);
+  assert.deepEqual(error.details, { needed: 2, free: 1, total: 3 });
   assert.equal(server.calls('PATCH /jobs/j1').length, 1);
+});
+
+test('a job that Flink itself gave no slots says the same', async () => {
+  const said = 'org.apache.flink.runtime.jobmanager.scheduler.NoResourceAvailableException: Could not acquire the minimum required resources.';
+  server
+    .on('GET /jobs/j1', { body: details('j1', 'FAILED', [{ FAILED: 1 }, { CANCELED: 2 }]) })
+    .on('GET /jobs/j1/exceptions', { body: { exceptionHistory: { entries: [{ timestamp: 5, stacktrace: `${said}\n\tat x` }] } } })
+    .on('GET /taskmanagers', { body: { taskmanagers: [{ id: 'b' }] } })
+    .on('GET /taskmanagers/b', { body: { slotsNumber: 1, freeSlots: 1 } });
+  const error = await failure((await submit()).finished);
+  assert.equal(error.code, 'RESOURCE_EXHAUSTED');
+  assert.match(error.message, /got no slots on Flink at .*: it needs 2, and 1 of 1 are free on 1 TaskManagers/);
+
+  server.on('GET /taskmanagers/b', { status: 404, body: { errors: ['gone'] } });
+  assert.match((await failure((await submit()).finished)).message, /Could not acquire the minimum required resources/);
 });
 
 test('a JobManager that is away for a moment is waited for, one that has forgotten the job is not', async () => {
