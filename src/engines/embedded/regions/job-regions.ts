@@ -56,6 +56,10 @@ export class JobRegions {
     for (const { attempt } of this.all) attempt.over();
   }
 
+  drain(): void {
+    for (const region of this.all) region.drain();
+  }
+
   /** Of the subtasks of a vertex; see {@link Deployment.pids}. */
   pids(vertex: JobVertex): readonly number[] {
     return this.all.find(({ region }) => isIn(region, vertex))?.attempt.deployment.pids(vertex) ?? [];

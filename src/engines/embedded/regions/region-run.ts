@@ -39,6 +39,11 @@ export class RegionRun {
     this.lastFailure = this.attempt.fail(failure, atMs, handle?.vertex.operators[0]?.role);
   }
 
+  /** Its sources stop, and what they have read is finished. */
+  drain(): void {
+    for (const handle of this.handles) handle.post({ type: 'drain' });
+  }
+
   get status(): RegionStatus {
     const error = this.lastFailure;
     return {
