@@ -84,8 +84,10 @@ describe('the Kafka client on kafkajs', () => {
         ready++;
       });
       for (const partition of [0, 1]) reader.add({ topic, partition }, 0);
-      await delay(1500);
+      for (let i = 0; i < 600 && ready === 0; i++) await delay(50);
       assert.ok(ready > 0);
+      // Time to read more than it may.
+      await delay(1500);
       const taken: Fetched[] = [];
       const takeAll = (): void => {
         for (let next = reader.take(); next !== undefined; next = reader.take()) taken.push(next);
@@ -100,7 +102,7 @@ describe('the Kafka client on kafkajs', () => {
       taken.push(...first);
       assert.ok(bytes < 300_000, `${bytes} bytes were read ahead`);
       const total = (): number => taken.reduce((sum, { records }) => sum + (records?.length ?? 0), 0);
-      for (let i = 0; i < 200 && total() < 2 * count; i++) {
+      for (let i = 0; i < 600 && total() < 2 * count; i++) {
         await delay(50);
         takeAll();
       }
@@ -128,7 +130,7 @@ describe('the Kafka client on kafkajs', () => {
         await broker.resume();
         await written;
         await writer.write([record(topic, 0, 'after')]);
-        for (let i = 0; i < 200 && seen.length < 3; i++) await delay(50);
+        for (let i = 0; i < 600 && seen.length < 3; i++) await delay(50);
         assert.deepEqual(seen, ['before', 'meanwhile', 'after']);
         await reader.close();
       },

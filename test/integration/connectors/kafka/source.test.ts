@@ -203,7 +203,7 @@ for (const version of ['3.9.1', '4.1.0'] as const)
 
     onBroker('says which topic is missing, and where records are gone', async () => {
       const fails = async (source: KafkaSourceOptions, message: RegExp): Promise<void> => {
-        const job = await startKafkaJob({ source: { startTimeoutMs: 1000, ...source } });
+        const job = await startKafkaJob({ source: { startTimeoutMs: 10_000, ...source } });
         await assert.rejects(job.job.finished, (error: unknown) => {
           assert.ok(isMillraceError(error));
           assert.match(error.message, message);

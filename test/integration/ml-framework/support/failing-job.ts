@@ -65,7 +65,7 @@ function entryOf(failure: Failure): NodeEntry<{ n: number }, never> {
       learning.close();
       if (ctx.index === 1 && failure === 'entryThrows') throw new RangeError('the third batch is too much');
       // A thread that neither computes nor answers.
-      if (ctx.index === 1 && failure === 'nodeSilent') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30_000);
+      if (ctx.index === 1 && failure === 'nodeSilent') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);
     }
   };
 }
@@ -83,8 +83,9 @@ export default defineJob({
       roles: { worker: 2, ps: 1, ...(isMissing ? { chief: 1 } : {}) },
       mode: 'asp',
       heartbeatInterval: 100,
-      heartbeatTimeout: 1_500,
-      registrationDeadline: isMissing ? 2_000 : 30_000,
+      // Those that live and are not missing come in time on a busy machine, too.
+      heartbeatTimeout: 8_000,
+      registrationDeadline: isMissing ? 15_000 : 30_000,
     });
     const numbers = source(generator({ schema: { n: t.int32() }, rowsPerSecond: 2_000, make: (n: number) => ({ n }) }), { batchRows: 8 });
     addAMRole(env, cluster);
