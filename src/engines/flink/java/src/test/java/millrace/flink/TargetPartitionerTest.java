@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import org.apache.flink.api.common.typeutils.base.array.BytePrimitiveArraySerializer;
 import org.apache.flink.runtime.plugable.SerializationDelegate;
 import org.apache.flink.streaming.runtime.streamrecord.StreamElementSerializer;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -16,7 +15,7 @@ class TargetPartitionerTest {
   private int select(int target, int channels) {
     partitioner.setup(channels);
     @SuppressWarnings({"unchecked", "rawtypes"})
-    SerializationDelegate<StreamRecord<byte[]>> delegate = new SerializationDelegate<>((StreamElementSerializer) new StreamElementSerializer<>(BytePrimitiveArraySerializer.INSTANCE));
+    SerializationDelegate<StreamRecord<Frame>> delegate = new SerializationDelegate<>((StreamElementSerializer) new StreamElementSerializer<>(new FrameType.Serializer()));
     delegate.setInstance(new StreamRecord<>(Frame.make(Frame.DATA, 1, 5, target, 0, new byte[0])));
     return partitioner.selectChannel(delegate);
   }
