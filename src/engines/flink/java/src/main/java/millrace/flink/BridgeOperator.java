@@ -13,6 +13,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.apache.flink.metrics.Counter;
 import org.apache.flink.runtime.checkpoint.CheckpointOptions;
 import org.apache.flink.runtime.checkpoint.SavepointType;
 import org.apache.flink.runtime.execution.Environment;
@@ -47,8 +48,8 @@ import org.slf4j.LoggerFactory;
  * emitted by {@link #drain}, called by a mail or by a wait. Waits go by the link and not by mails: a mailbox that is closing
  * takes none, and a final checkpoint runs then.
  */
-final class BridgeOperator extends AbstractStreamOperatorV2<Frame>
-    implements OneInputStreamOperator<Frame, Frame>, MultipleInputStreamOperator<Frame>, BoundedMultiInput, NodeLink.Owner {
+final class BridgeOperator extends AbstractStreamOperatorV2<Slice>
+    implements OneInputStreamOperator<Slice, Slice>, MultipleInputStreamOperator<Slice>, BoundedMultiInput, NodeLink.Owner {
   private static final Logger LOG = LoggerFactory.getLogger("millrace.node");
   private static final long NO_BARRIER = Long.MAX_VALUE;
   private static final long NO_DEADLINE = Long.MAX_VALUE;
@@ -59,7 +60,7 @@ final class BridgeOperator extends AbstractStreamOperatorV2<Frame>
   private final Plan.Vertex vertex;
   private final boolean takesCheckpoints;
   private final List<Plan.Edge> inputs;
-  private final Map<Integer, OutputTag<Frame>> outputs = new HashMap<>();
+  private final Map<Integer, OutputTag<Slice>> outputs = new HashMap<>();
   private final MailboxExecutor mailbox;
   private final StreamTask<?, ?> streamTask;
   private final Environment task;
@@ -90,7 +91,7 @@ final class BridgeOperator extends AbstractStreamOperatorV2<Frame>
   /** The savepoint of a stop has been taken: what Node emits after it belongs to the job that is restored from it. */
   private boolean stopped;
 
-  BridgeOperator(StreamOperatorParameters<Frame> parameters, Plan plan, int id, boolean takesCheckpoints) {
+  BridgeOperator(StreamOperatorParameters<Slice> parameters, Plan plan, int id, boolean takesCheckpoints) {
     super(parameters, Math.max(1, plan.inputs(id).size()));
     this.plan = plan;
     vertex = plan.vertex(id);
@@ -283,9 +284,9 @@ final class BridgeOperator extends AbstractStreamOperatorV2<Frame>
     List<Input> result = new ArrayList<>();
     for (int i = 1; i <= inputs.size(); i++) {
       result.add(
-          new AbstractInput<Frame, Frame>(this, i) {
+          new AbstractInput<Slice, Slice>(this, i) {
             @Override
-            public void processElement(StreamRecord<Frame> record) throws Exception {
+            public void processElement(StreamRecord<Slice> record) throws Exception {
               BridgeOperator.this.processElement(record);
             }
 
@@ -297,11 +298,17 @@ final class BridgeOperator extends AbstractStreamOperatorV2<Frame>
   }
 
   @Override
-  public void processElement(StreamRecord<Frame> record) throws Exception {
-    Frame frame = record.getValue();
-    await(() -> link.hasCredit(), NO_DEADLINE, "");
+  public void processElement(StreamRecord<Slice> record) throws Exception {
+    Slice slice = record.getValue();
+    Counter rows = task.getMetricGroup().getIOMetricGroup().getNumRecordsInCounter();
     // Flink has counted one; its UI is to show rows, and no marks.
-    task.getMetricGroup().getIOMetricGroup().getNumRecordsInCounter().inc(frame.rows() - 1);
+    rows.dec();
+    if (!slice.isLast()) {
+      return;
+    }
+    Frame frame = slice.frame;
+    await(() -> link.hasCredit(), NO_DEADLINE, "");
+    rows.inc(frame.rows());
     link.send(frame);
   }
 
@@ -390,13 +397,17 @@ final class BridgeOperator extends AbstractStreamOperatorV2<Frame>
   }
 
   private void emit(Frame frame) throws Exception {
-    OutputTag<Frame> edge = outputs.get(frame.edge());
+    OutputTag<Slice> edge = outputs.get(frame.edge());
     if (edge == null) {
       throw Failures.of("PROTOCOL", label + ": Node sent data for edge " + frame.edge() + "; its outputs are " + outputs.keySet(), false);
     }
     if (!stopped) {
-      task.getMetricGroup().getIOMetricGroup().getNumRecordsOutCounter().inc(frame.rows() - 1);
-      output.collect(edge, new StreamRecord<>(frame));
+      Counter rows = task.getMetricGroup().getIOMetricGroup().getNumRecordsOutCounter();
+      for (int at = 0; at < frame.length; at += Slice.BYTES) {
+        output.collect(edge, new StreamRecord<>(new Slice(frame, at)));
+        rows.dec();
+      }
+      rows.inc(frame.rows());
     }
     if (succession != null) {
       succession.emitted(frame);

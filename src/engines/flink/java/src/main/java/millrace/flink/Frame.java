@@ -64,6 +64,10 @@ final class Frame {
     return (int) INT.get(bytes, 4);
   }
 
+  int from() {
+    return (int) INT.get(bytes, 8);
+  }
+
   int rows() {
     return (int) INT.get(bytes, 12);
   }

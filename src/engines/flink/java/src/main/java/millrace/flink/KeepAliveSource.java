@@ -22,7 +22,7 @@ import org.apache.flink.core.io.SimpleVersionedSerializer;
  *        ^------------- "finished" (a future) -----------'
  * </pre>
  */
-final class KeepAliveSource implements Source<Frame, KeepAliveSource.NoSplit, Void> {
+final class KeepAliveSource implements Source<Slice, KeepAliveSource.NoSplit, Void> {
   private static final long serialVersionUID = 1;
 
   /**
@@ -44,7 +44,7 @@ final class KeepAliveSource implements Source<Frame, KeepAliveSource.NoSplit, Vo
   }
 
   @Override
-  public SourceReader<Frame, NoSplit> createReader(SourceReaderContext context) {
+  public SourceReader<Slice, NoSplit> createReader(SourceReaderContext context) {
     return new Reader();
   }
 
@@ -68,7 +68,7 @@ final class KeepAliveSource implements Source<Frame, KeepAliveSource.NoSplit, Vo
     return new Nothing<>();
   }
 
-  private static final class Reader implements SourceReader<Frame, NoSplit> {
+  private static final class Reader implements SourceReader<Slice, NoSplit> {
     private CompletableFuture<Void> finished;
 
     @Override
@@ -78,7 +78,7 @@ final class KeepAliveSource implements Source<Frame, KeepAliveSource.NoSplit, Vo
     }
 
     @Override
-    public InputStatus pollNext(ReaderOutput<Frame> output) {
+    public InputStatus pollNext(ReaderOutput<Slice> output) {
       return finished.isDone() ? InputStatus.END_OF_INPUT : InputStatus.NOTHING_AVAILABLE;
     }
 

@@ -23,11 +23,11 @@ import org.apache.flink.util.OutputTag;
  * operators, is one vertex of Flink; one edge is a side output of the vertex it leaves and an input of the one it leads to.
  */
 public final class MillraceJob {
-  private static final TypeInformation<Frame> FRAME = new FrameType();
+  private static final TypeInformation<Slice> SLICE = new SliceType();
 
   private final StreamExecutionEnvironment environment;
   private final Plan plan;
-  private final Map<Integer, Transformation<Frame>> built = new HashMap<>();
+  private final Map<Integer, Transformation<Slice>> built = new HashMap<>();
 
   private MillraceJob(StreamExecutionEnvironment environment, Plan plan) {
     this.environment = environment;
@@ -43,12 +43,12 @@ public final class MillraceJob {
     environment.executeAsync(plan.job().name());
   }
 
-  static OutputTag<Frame> tag(int edge) {
-    return new OutputTag<>("edge-" + edge, FRAME);
+  static OutputTag<Slice> tag(int edge) {
+    return new OutputTag<>("edge-" + edge, SLICE);
   }
 
-  private Transformation<Frame> build(int id) {
-    Transformation<Frame> known = built.get(id);
+  private Transformation<Slice> build(int id) {
+    Transformation<Slice> known = built.get(id);
     if (known != null) {
       return known;
     }
@@ -57,8 +57,8 @@ public final class MillraceJob {
     }
     built.put(id, null);
     Plan.Vertex vertex = plan.vertex(id);
-    List<Transformation<Frame>> inputs = plan.inputs(id).stream().map(this::input).toList();
-    PhysicalTransformation<Frame> made = inputs.size() > 1 ? several(vertex, inputs) : one(vertex, inputs.isEmpty() ? source(vertex) : inputs.get(0));
+    List<Transformation<Slice>> inputs = plan.inputs(id).stream().map(this::input).toList();
+    PhysicalTransformation<Slice> made = inputs.size() > 1 ? several(vertex, inputs) : one(vertex, inputs.isEmpty() ? source(vertex) : inputs.get(0));
     made.setUid(vertex.uid());
     made.setMaxParallelism(plan.keyGroups());
     made.setSlotSharingGroup(vertex.slotSharingGroup());
@@ -68,31 +68,31 @@ public final class MillraceJob {
     return made;
   }
 
-  private Transformation<Frame> input(Plan.Edge edge) {
-    SideOutputTransformation<Frame> side = new SideOutputTransformation<>(build(edge.from()), tag(edge.id()));
+  private Transformation<Slice> input(Plan.Edge edge) {
+    SideOutputTransformation<Slice> side = new SideOutputTransformation<>(build(edge.from()), tag(edge.id()));
     return new PartitionTransformation<>(side, edge.forward() ? new ForwardPartitioner<>() : new TargetPartitioner());
   }
 
-  private Transformation<Frame> source(Plan.Vertex vertex) {
-    Transformation<Frame> source =
-        environment.fromSource(new KeepAliveSource(), WatermarkStrategy.noWatermarks(), "keep-alive", FRAME).setParallelism(vertex.parallelism()).getTransformation();
+  private Transformation<Slice> source(Plan.Vertex vertex) {
+    Transformation<Slice> source =
+        environment.fromSource(new KeepAliveSource(), WatermarkStrategy.noWatermarks(), "keep-alive", SLICE).setParallelism(vertex.parallelism()).getTransformation();
     source.setUid(vertex.uid() + "/keep-alive");
     source.setMaxParallelism(plan.keyGroups());
     source.setSlotSharingGroup(vertex.slotSharingGroup());
     return source;
   }
 
-  private OneInputTransformation<Frame, Frame> one(Plan.Vertex vertex, Transformation<Frame> input) {
-    OneInputTransformation<Frame, Frame> made =
-        new OneInputTransformation<>(input, vertex.name(), operator(vertex), FRAME, vertex.parallelism(), true);
+  private OneInputTransformation<Slice, Slice> one(Plan.Vertex vertex, Transformation<Slice> input) {
+    OneInputTransformation<Slice, Slice> made =
+        new OneInputTransformation<>(input, vertex.name(), operator(vertex), SLICE, vertex.parallelism(), true);
     made.setStateKeySelector(new NoKey());
     made.setStateKeyType(Types.INT);
     return made;
   }
 
-  private KeyedMultipleInputTransformation<Frame> several(Plan.Vertex vertex, List<Transformation<Frame>> inputs) {
-    KeyedMultipleInputTransformation<Frame> made =
-        new KeyedMultipleInputTransformation<>(vertex.name(), operator(vertex), FRAME, vertex.parallelism(), Types.INT);
+  private KeyedMultipleInputTransformation<Slice> several(Plan.Vertex vertex, List<Transformation<Slice>> inputs) {
+    KeyedMultipleInputTransformation<Slice> made =
+        new KeyedMultipleInputTransformation<>(vertex.name(), operator(vertex), SLICE, vertex.parallelism(), Types.INT);
     inputs.forEach(input -> made.addInput(input, new NoKey()));
     return made;
   }
@@ -103,11 +103,11 @@ public final class MillraceJob {
   }
 
   /** Every vertex is keyed for Flink, for a range of key groups and raw keyed state; the keys are in Node, and this is never asked. */
-  private static final class NoKey implements KeySelector<Frame, Integer> {
+  private static final class NoKey implements KeySelector<Slice, Integer> {
     private static final long serialVersionUID = 1;
 
     @Override
-    public Integer getKey(Frame frame) {
+    public Integer getKey(Slice slice) {
       return 0;
     }
   }

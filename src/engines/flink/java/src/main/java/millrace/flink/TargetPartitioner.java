@@ -11,7 +11,7 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  * <p>Never unaligned. A frame is for a subtask, not for a key group, so frames in flight could not be restored with another
  * parallelism; and a parameter server's cut needs aligned barriers.
  */
-public final class TargetPartitioner extends StreamPartitioner<Frame> {
+public final class TargetPartitioner extends StreamPartitioner<Slice> {
   private static final long serialVersionUID = 1;
 
   public TargetPartitioner() {
@@ -19,8 +19,8 @@ public final class TargetPartitioner extends StreamPartitioner<Frame> {
   }
 
   @Override
-  public int selectChannel(SerializationDelegate<StreamRecord<Frame>> record) {
-    Frame frame = record.getInstance().getValue();
+  public int selectChannel(SerializationDelegate<StreamRecord<Slice>> record) {
+    Frame frame = record.getInstance().getValue().frame;
     int target = frame.target();
     if (target < 0 || target >= numberOfChannels) {
       throw new IllegalStateException(
@@ -30,7 +30,7 @@ public final class TargetPartitioner extends StreamPartitioner<Frame> {
   }
 
   @Override
-  public StreamPartitioner<Frame> copy() {
+  public StreamPartitioner<Slice> copy() {
     return this;
   }
 

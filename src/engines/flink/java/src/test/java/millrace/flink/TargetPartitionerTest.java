@@ -15,8 +15,8 @@ class TargetPartitionerTest {
   private int select(int target, int channels) {
     partitioner.setup(channels);
     @SuppressWarnings({"unchecked", "rawtypes"})
-    SerializationDelegate<StreamRecord<Frame>> delegate = new SerializationDelegate<>((StreamElementSerializer) new StreamElementSerializer<>(new FrameType.Serializer()));
-    delegate.setInstance(new StreamRecord<>(Frame.make(Frame.DATA, 1, 5, target, 0, new byte[0])));
+    SerializationDelegate<StreamRecord<Slice>> delegate = new SerializationDelegate<>((StreamElementSerializer) new StreamElementSerializer<>(new SliceType.Serializer()));
+    delegate.setInstance(new StreamRecord<>(new Slice(Frame.make(Frame.DATA, 1, 5, target, 0, new byte[0]), 0)));
     return partitioner.selectChannel(delegate);
   }
 
