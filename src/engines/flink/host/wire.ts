@@ -1,7 +1,7 @@
 import { readFrameNumber, writeFrameNumber } from '../../../memory/ring-memory.js';
 
 /**
- * What crosses the socket between a subtask of Flink and its thread here; all little-endian. A DATA frame is a record of Flink,
+ * What crosses the socket between a subtask of Flink and its thread here; all little-endian. A DATA frame goes through Flink,
  * the same bytes from the Node that makes it to the Node that takes it.
  *
  * ```
@@ -67,7 +67,7 @@ export const linkKind = Object.freeze({
 } as const);
 
 export const headerBytes = 24;
-/** The largest record of Flink: longer ones are spilled to disk where they arrive. */
+/** The largest frame of data: Java holds one of each channel until it is whole. */
 export const largestRecordBytes = 4 * 1024 * 1024;
 /** A guard against a peer that is out of step; chunks of state may be large. */
 export const largestFrameBytes = 1 << 30;

@@ -16,6 +16,7 @@ import org.apache.flink.streaming.api.transformations.PartitionTransformation;
 import org.apache.flink.streaming.api.transformations.PhysicalTransformation;
 import org.apache.flink.streaming.api.transformations.SideOutputTransformation;
 import org.apache.flink.streaming.runtime.partitioner.ForwardPartitioner;
+import org.apache.flink.streaming.runtime.partitioner.StreamPartitioner;
 import org.apache.flink.util.OutputTag;
 
 /**
@@ -70,7 +71,10 @@ public final class MillraceJob {
 
   private Transformation<Slice> input(Plan.Edge edge) {
     SideOutputTransformation<Slice> side = new SideOutputTransformation<>(build(edge.from()), tag(edge.id()));
-    return new PartitionTransformation<>(side, edge.forward() ? new ForwardPartitioner<>() : new TargetPartitioner());
+    StreamPartitioner<Slice> partitioner = edge.forward() ? new ForwardPartitioner<>() : new TargetPartitioner();
+    // A barrier that overtakes the rest of a frame would leave its first slices out of the checkpoint.
+    partitioner.disableUnalignedCheckpoints();
+    return new PartitionTransformation<>(side, partitioner);
   }
 
   private Transformation<Slice> source(Plan.Vertex vertex) {
