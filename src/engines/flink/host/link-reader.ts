@@ -57,7 +57,7 @@ export class LinkReader implements NumberedReader {
   }
 }
 
-/** The frame that a record of Flink carries: its kind lies in the flags, and only idle has one of its own, in place of a number. */
+/** The frame that one of the link carries: its kind lies in the flags, and only idle has one of its own, in place of a number. */
 export function recordFrame({ flags: kind, number, payload }: LinkFrame): Frame {
   return { kind: kind as FrameKind, flags: kind === frameKind.idle ? number : 0, number, payload };
 }

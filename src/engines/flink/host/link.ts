@@ -6,7 +6,6 @@ import type { FrameHeader, LinkFrame } from './wire.js';
 
 /** From here on the socket has enough to do: data is held back where it is made, up to the source. */
 const roomBytes = 1024 * 1024;
-const readBytes = 256 * 1024;
 
 export interface LinkEvents {
   frame(frame: LinkFrame): void;
@@ -20,8 +19,8 @@ export interface LinkEvents {
  * The socket to Java: whole frames both ways, in order. Writing never blocks; who may wait asks for room first.
  *
  * ```
- * send ─► frame memory ─► socket buffer ─► kernel ─► Java's reader, queue of 16, task      full queue: the rest fills up
- * frame() ◄─ frame memory, aligned ◄─ 256 KiB read buffer ◄─ kernel ◄─ Java's writer       bounded by credits
+ * send ─► frame memory ─► kernel ─► Java's reader, its queue, task      full queue: the rest fills up
+ * frame() ◄─ frame memory, aligned ◄─ kernel ◄─ Java's writer           bounded by credits
  * ```
  */
 export class Link {
@@ -40,9 +39,9 @@ export class Link {
     this.#socket = createConnection({
       path,
       onread: {
-        buffer: new Uint8Array(readBytes),
-        callback: (bytes, buffer) => {
-          if (!this.#isOver) this.#read(buffer.subarray(0, bytes));
+        buffer: () => this.#reader.target,
+        callback: (bytes) => {
+          if (!this.#isOver) this.#read(bytes);
           return true;
         },
       },
@@ -126,9 +125,9 @@ export class Link {
     this.#events.room();
   }
 
-  #read(bytes: Uint8Array): void {
+  #read(bytes: number): void {
     try {
-      this.#reader.push(bytes);
+      this.#reader.accept(bytes);
     } catch (thrown) {
       this.#over(MillraceError.from(thrown));
     }

@@ -1,7 +1,7 @@
 import { readFrameNumber, writeFrameNumber } from '../../../memory/ring-memory.js';
 
 /**
- * What crosses the socket between a subtask of Flink and its thread here; all little-endian. A DATA frame is a record of Flink,
+ * What crosses the socket between a subtask of Flink and its thread here; all little-endian. A DATA frame goes through Flink,
  * the same bytes from the Node that makes it to the Node that takes it.
  *
  * ```
@@ -67,15 +67,17 @@ export const linkKind = Object.freeze({
 } as const);
 
 export const headerBytes = 24;
-/** The largest record of Flink: longer ones are spilled to disk where they arrive. */
+/** The largest frame of data: Java holds one of each channel until it is whole. */
 export const largestRecordBytes = 4 * 1024 * 1024;
 /** A guard against a peer that is out of step; chunks of state may be large. */
 export const largestFrameBytes = 1 << 30;
 
 const lengthBytes = 4;
+/** What stands before a payload. */
+export const prefixBytes = lengthBytes + headerBytes;
 /** A frame in memory of its own: the payload starts at a multiple of 64, so that columns and tensors can be views of it. */
 const payloadAt = 64;
-const frameAt = payloadAt - headerBytes - lengthBytes;
+const frameAt = payloadAt - prefixBytes;
 
 export interface FrameHeader {
   readonly kind: number;
@@ -97,12 +99,17 @@ export class FrameMemory {
   constructor(capacity: number) {
     this.capacity = capacity;
     // Zeros would be written for nothing.
-    this.#bytes = Buffer.allocUnsafeSlow(payloadAt + capacity);
+    this.#bytes = Buffer.allocUnsafeSlow(payloadAt + capacity + prefixBytes);
     this.#words = new Int32Array(this.#bytes.buffer, 0, payloadAt / 4);
   }
 
   payload(payloadBytes: number): Uint8Array {
     return new Uint8Array(this.#bytes.buffer, payloadAt, payloadBytes);
+  }
+
+  /** Where the rest of a payload is read to, and behind it the prefix of the next frame. */
+  rest(filled: number, payloadBytes: number): Uint8Array {
+    return new Uint8Array(this.#bytes.buffer, payloadAt + filled, payloadBytes - filled + prefixBytes);
   }
 
   /** Length, header and payload: what goes over the socket. */
@@ -141,5 +148,3 @@ export interface LinkFrame extends Required<FrameHeader> {
   /** Gives its memory back; once. */
   release(): void;
 }
-
-export const prefixBytes = lengthBytes + headerBytes;

@@ -17,6 +17,15 @@ const header = {
 };
 const frames = fc.array(fc.record({ ...header, number: fc.maxSafeInteger(), payload: fc.uint8Array({ maxLength: 300 }) }), { maxLength: 8 });
 
+/** As a socket does: so much as the target takes. */
+function bring(reader: FrameReader, bytes: Uint8Array): number {
+  const { target } = reader;
+  const part = bytes.subarray(0, target.length);
+  target.set(part);
+  reader.accept(part.length);
+  return part.length;
+}
+
 test('frames come whole, in order and at aligned places, in whatever pieces the socket brings them', () => {
   fc.assert(
     fc.property(frames, fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1 }), (sent, pieces) => {
@@ -30,8 +39,7 @@ test('frames come whole, in order and at aligned places, in whatever pieces the 
       });
       for (let at = 0, piece = 0; at < bytes.length; piece++) {
         const length = pieces[piece % pieces.length] as number;
-        reader.push(bytes.subarray(at, at + length));
-        at += length;
+        at += bring(reader, bytes.subarray(at, at + length));
       }
       assert.equal(reader.inFrame, false);
       assert.deepEqual(
@@ -40,6 +48,32 @@ test('frames come whole, in order and at aligned places, in whatever pieces the 
       );
     }),
   );
+});
+
+test('a large frame is read to where it stays, whatever comes behind it', () => {
+  const sizes = [8 * 1024 - 1, 8 * 1024, 65_536, 3, 300_000, 0, 100_000, 100_000, 1 << 20];
+  const bytes = Buffer.concat(sizes.map((size, i) => encodeFrame({ kind: 4, number: BigInt(i), payload: Buffer.alloc(size, i + 1) })));
+  for (const piece of [1_000, 27, 8_192, 208_000, bytes.length]) {
+    const got: { readonly number: number; readonly payload: Buffer }[] = [];
+    const reader = new FrameReader(new FramePool(), ({ number, payload, release }) => {
+      assert.equal(payload.byteOffset % 64, 0);
+      got.push({ number, payload: Buffer.from(payload) });
+      // What lies behind the frame in its memory is not there any more.
+      new Uint8Array(payload.buffer).fill(0xee);
+      release();
+    });
+    let direct = 0;
+    for (let at = 0; at < bytes.length;) {
+      if (reader.target.buffer.byteLength > 64 * 1024) direct++;
+      at += bring(reader, bytes.subarray(at, at + piece));
+    }
+    assert.equal(reader.inFrame, false);
+    assert.ok(direct > 0);
+    assert.deepEqual(
+      got.map(({ number, payload }) => [number, payload.length, payload.every((byte) => byte === number + 1)]),
+      sizes.map((size, i) => [i, size, true]),
+    );
+  }
 });
 
 test('a frame that is written has the layout that Java reads', () => {
@@ -67,7 +101,7 @@ test('a length that no frame has is refused', () => {
     bytes.writeUInt32LE(length);
     const reader = new FrameReader(new FramePool(), () => assert.fail('there is no frame'));
     assert.throws(
-      () => reader.push(bytes),
+      () => bring(reader, bytes),
       (error: unknown) => isMillraceError(error) && error.code === 'PROTOCOL' && error.message.includes(`${length} bytes`),
     );
   }

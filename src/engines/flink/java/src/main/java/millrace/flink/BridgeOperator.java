@@ -13,6 +13,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.apache.flink.metrics.Counter;
 import org.apache.flink.runtime.checkpoint.CheckpointOptions;
 import org.apache.flink.runtime.checkpoint.SavepointType;
 import org.apache.flink.runtime.execution.Environment;
@@ -47,8 +48,8 @@ import org.slf4j.LoggerFactory;
  * emitted by {@link #drain}, called by a mail or by a wait. Waits go by the link and not by mails: a mailbox that is closing
  * takes none, and a final checkpoint runs then.
  */
-final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
-    implements OneInputStreamOperator<byte[], byte[]>, MultipleInputStreamOperator<byte[]>, BoundedMultiInput, NodeLink.Owner {
+final class BridgeOperator extends AbstractStreamOperatorV2<Slice>
+    implements OneInputStreamOperator<Slice, Slice>, MultipleInputStreamOperator<Slice>, BoundedMultiInput, NodeLink.Owner {
   private static final Logger LOG = LoggerFactory.getLogger("millrace.node");
   private static final long NO_BARRIER = Long.MAX_VALUE;
   private static final long NO_DEADLINE = Long.MAX_VALUE;
@@ -59,7 +60,7 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
   private final Plan.Vertex vertex;
   private final boolean takesCheckpoints;
   private final List<Plan.Edge> inputs;
-  private final Map<Integer, OutputTag<byte[]>> outputs = new HashMap<>();
+  private final Map<Integer, OutputTag<Slice>> outputs = new HashMap<>();
   private final MailboxExecutor mailbox;
   private final StreamTask<?, ?> streamTask;
   private final Environment task;
@@ -90,7 +91,7 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
   /** The savepoint of a stop has been taken: what Node emits after it belongs to the job that is restored from it. */
   private boolean stopped;
 
-  BridgeOperator(StreamOperatorParameters<byte[]> parameters, Plan plan, int id, boolean takesCheckpoints) {
+  BridgeOperator(StreamOperatorParameters<Slice> parameters, Plan plan, int id, boolean takesCheckpoints) {
     super(parameters, Math.max(1, plan.inputs(id).size()));
     this.plan = plan;
     vertex = plan.vertex(id);
@@ -156,7 +157,7 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
 
   private void sendChunk(int keyGroup, byte[] chunk) throws Exception {
     await(() -> link.hasRoom(), plan.host().startTimeoutMs(), "did not take its state");
-    byte[] frame = Frame.state(keyGroup, chunk);
+    Frame frame = Frame.state(keyGroup, chunk);
     if (succession != null) {
       succession.keepState(frame);
     }
@@ -283,9 +284,9 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
     List<Input> result = new ArrayList<>();
     for (int i = 1; i <= inputs.size(); i++) {
       result.add(
-          new AbstractInput<byte[], byte[]>(this, i) {
+          new AbstractInput<Slice, Slice>(this, i) {
             @Override
-            public void processElement(StreamRecord<byte[]> record) throws Exception {
+            public void processElement(StreamRecord<Slice> record) throws Exception {
               BridgeOperator.this.processElement(record);
             }
 
@@ -297,11 +298,17 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
   }
 
   @Override
-  public void processElement(StreamRecord<byte[]> record) throws Exception {
-    byte[] frame = record.getValue();
-    await(() -> link.hasCredit(), NO_DEADLINE, "");
+  public void processElement(StreamRecord<Slice> record) throws Exception {
+    Slice slice = record.getValue();
+    Counter rows = task.getMetricGroup().getIOMetricGroup().getNumRecordsInCounter();
     // Flink has counted one; its UI is to show rows, and no marks.
-    task.getMetricGroup().getIOMetricGroup().getNumRecordsInCounter().inc(Frame.rows(frame) - 1);
+    rows.dec();
+    if (!slice.isLast()) {
+      return;
+    }
+    Frame frame = slice.frame;
+    await(() -> link.hasCredit(), NO_DEADLINE, "");
+    rows.inc(frame.rows());
     link.send(frame);
   }
 
@@ -364,20 +371,20 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
       }
       // Asked first: what it sent before it was lost is emitted.
       boolean lost = link.isLost();
-      byte[] frame = link.poll();
+      Frame frame = link.poll();
       if (frame == null) {
         if (lost) {
           replaceNode();
         }
         return;
       }
-      switch (Frame.kind(frame)) {
+      switch (frame.kind()) {
         case Frame.DATA -> emit(frame);
-        case Frame.WATERMARK -> output.emitWatermark(new Watermark(Frame.number(frame)));
-        case Frame.PASSED, Frame.DECLINED -> passed = Math.max(passed, Frame.number(frame));
-        case Frame.COMMITTED -> committed = Frame.number(frame);
+        case Frame.WATERMARK -> output.emitWatermark(new Watermark(frame.number()));
+        case Frame.PASSED, Frame.DECLINED -> passed = Math.max(passed, frame.number());
+        case Frame.COMMITTED -> committed = frame.number();
         case Frame.FINISHED -> finished();
-        default -> throw Failures.of("PROTOCOL", label + ": Node sent a frame of the unknown kind " + Frame.kind(frame), false);
+        default -> throw Failures.of("PROTOCOL", label + ": Node sent a frame of the unknown kind " + frame.kind(), false);
       }
     }
   }
@@ -389,18 +396,24 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
     }
   }
 
-  private void emit(byte[] frame) throws Exception {
-    OutputTag<byte[]> edge = outputs.get(Frame.edge(frame));
+  private void emit(Frame frame) throws Exception {
+    OutputTag<Slice> edge = outputs.get(frame.edge());
     if (edge == null) {
-      throw Failures.of("PROTOCOL", label + ": Node sent data for edge " + Frame.edge(frame) + "; its outputs are " + outputs.keySet(), false);
+      throw Failures.of("PROTOCOL", label + ": Node sent data for edge " + frame.edge() + "; its outputs are " + outputs.keySet(), false);
     }
     if (!stopped) {
-      task.getMetricGroup().getIOMetricGroup().getNumRecordsOutCounter().inc(Frame.rows(frame) - 1);
-      output.collect(edge, new StreamRecord<>(frame));
+      Counter rows = task.getMetricGroup().getIOMetricGroup().getNumRecordsOutCounter();
+      for (int at = 0; at < frame.length; at += Slice.BYTES) {
+        output.collect(edge, new StreamRecord<>(new Slice(frame, at)));
+        rows.dec();
+      }
+      rows.inc(frame.rows());
     }
     if (succession != null) {
       succession.emitted(frame);
     }
+    // No operator is chained behind this one: Flink has copied it into its buffers.
+    frame.free();
   }
 
   /** Emits, and lets mails of this operator and notifications run, until something is so. Ends on a broken link and on an interrupt too. */
@@ -468,32 +481,32 @@ final class BridgeOperator extends AbstractStreamOperatorV2<byte[]>
   // ---- Threads of the link
 
   @Override
-  public boolean aside(byte[] frame) throws Exception {
+  public boolean aside(Frame frame) throws Exception {
     if (succession != null) {
       succession.sent(frame);
     }
-    switch (Frame.kind(frame)) {
-      case Frame.READY -> welcome(Json.parse(Frame.text(frame)));
-      case Frame.SNAPSHOT -> snapshots.add(Frame.number(frame), Frame.target(frame), frame);
-      case Frame.SNAPSHOT_DONE -> snapshots.done(Frame.number(frame));
-      case Frame.METRICS -> nodeMetrics.update(Json.parse(Frame.text(frame)));
+    switch (frame.kind()) {
+      case Frame.READY -> welcome(Json.parse(frame.text()));
+      case Frame.SNAPSHOT -> snapshots.add(frame.number(), frame.target(), frame);
+      case Frame.SNAPSHOT_DONE -> snapshots.done(frame.number());
+      case Frame.METRICS -> nodeMetrics.update(Json.parse(frame.text()));
       case Frame.PUBLISH -> {
-        JsonNode entry = Json.parse(Frame.text(frame));
+        JsonNode entry = Json.parse(frame.text());
         JsonNode value = entry.path("value");
         rendezvous.publish(entry.path("key").asText(), value.isTextual() ? value.textValue() : value.toString());
       }
       case Frame.LOOKUP -> {
-        long request = Frame.number(frame);
+        long request = frame.number();
         // A successor counts its own requests.
         NodeLink asker = link;
-        rendezvous.lookup(Frame.text(frame), (key, value) -> asker.send(Frame.of(Frame.FOUND, request, value)));
+        rendezvous.lookup(frame.text(), (key, value) -> asker.send(Frame.of(Frame.FOUND, request, value)));
       }
-      case Frame.LOG -> log(Json.parse(Frame.text(frame)));
-      case Frame.ERROR -> throw Failures.fromNode(Frame.text(frame));
+      case Frame.LOG -> log(Json.parse(frame.text()));
+      case Frame.ERROR -> throw Failures.fromNode(frame.text());
       case Frame.DECLINED -> {
         // The checkpoint fails; the barrier passes all the same, and in its turn. Flink's REST does not say why, the log does.
-        LOG.warn("{}: declined checkpoint {}: {}", label, Frame.number(frame), Frame.text(frame));
-        snapshots.fail(Frame.number(frame), Failures.fromNode(Frame.text(frame)));
+        LOG.warn("{}: declined checkpoint {}: {}", label, frame.number(), frame.text());
+        snapshots.fail(frame.number(), Failures.fromNode(frame.text()));
         return false;
       }
       default -> {

@@ -7,7 +7,7 @@ import org.apache.flink.streaming.api.operators.StreamOperator;
 import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
 
 /** Makes the operator of one vertex of the plan, in each of its subtasks. */
-public final class BridgeOperatorFactory extends AbstractStreamOperatorFactory<byte[]> implements OneInputStreamOperatorFactory<byte[], byte[]> {
+public final class BridgeOperatorFactory extends AbstractStreamOperatorFactory<Slice> implements OneInputStreamOperatorFactory<Slice, Slice> {
   private static final long serialVersionUID = 1;
 
   private final Plan plan;
@@ -26,7 +26,7 @@ public final class BridgeOperatorFactory extends AbstractStreamOperatorFactory<b
 
   @Override
   @SuppressWarnings("unchecked")
-  public <T extends StreamOperator<byte[]>> T createStreamOperator(StreamOperatorParameters<byte[]> parameters) {
+  public <T extends StreamOperator<Slice>> T createStreamOperator(StreamOperatorParameters<Slice> parameters) {
     return (T) new BridgeOperator(parameters, plan, vertex, takesCheckpoints);
   }
 

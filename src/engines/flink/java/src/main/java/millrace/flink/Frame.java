@@ -4,7 +4,6 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
 
 /**
  * One message between Java and Node, and one Flink record: a header of 24 bytes and a payload, little endian.
@@ -17,8 +16,8 @@ import java.util.Arrays;
  *   +------+-------+-------+--------+-------+-------+----------------+---------
  * </pre>
  *
- * On the socket a u32 length of header and payload stands before it. A DATA frame is passed on as the array that came in:
- * the record that Node made is the one that the next Node reads.
+ * On the socket a u32 length of header and payload stands before it. A DATA frame is passed on as it came in: the record that
+ * Node made is the one that the next Node reads. Its memory comes from the {@link FramePool}, and is given back by {@link #free}.
  */
 final class Frame {
   static final int HEADER = 24;
@@ -35,62 +34,74 @@ final class Frame {
   private static final VarHandle INT = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
   private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
-  private Frame() {}
+  /** Of which the first {@link #length} are the frame. */
+  final byte[] bytes;
+  final int length;
 
-  static byte kind(byte[] frame) {
-    return frame[0];
+  Frame(byte[] bytes, int length) {
+    this.bytes = bytes;
+    this.length = length;
   }
 
-  static int flags(byte[] frame) {
-    return frame[1];
+  /** Its memory is of the pool, or is to become so: nobody reads the frame any more. Once, and only for DATA. */
+  void free() {
+    FramePool.SHARED.give(bytes);
   }
 
-  static int edge(byte[] frame) {
-    return (short) SHORT.get(frame, 2) & 0xffff;
+  byte kind() {
+    return bytes[0];
   }
 
-  static int target(byte[] frame) {
-    return (int) INT.get(frame, 4);
+  int flags() {
+    return bytes[1];
   }
 
-  static int rows(byte[] frame) {
-    return (int) INT.get(frame, 12);
+  int edge() {
+    return (short) SHORT.get(bytes, 2) & 0xffff;
   }
 
-  static long number(byte[] frame) {
-    return (long) LONG.get(frame, 16);
+  int target() {
+    return (int) INT.get(bytes, 4);
   }
 
-  static byte[] payload(byte[] frame) {
-    return Arrays.copyOfRange(frame, HEADER, frame.length);
+  int from() {
+    return (int) INT.get(bytes, 8);
   }
 
-  static String text(byte[] frame) {
-    return new String(frame, HEADER, frame.length - HEADER, StandardCharsets.UTF_8);
+  int rows() {
+    return (int) INT.get(bytes, 12);
+  }
+
+  long number() {
+    return (long) LONG.get(bytes, 16);
+  }
+
+  String text() {
+    return new String(bytes, HEADER, length - HEADER, StandardCharsets.UTF_8);
   }
 
   /** A frame of a number alone: a barrier, an answer. */
-  static byte[] of(byte kind, long number) {
+  static Frame of(byte kind, long number) {
     return make(kind, 0, 0, 0, number, new byte[0]);
   }
 
-  static byte[] of(byte kind, long number, String text) {
+  static Frame of(byte kind, long number, String text) {
     return make(kind, 0, 0, 0, number, text.getBytes(StandardCharsets.UTF_8));
   }
 
-  static byte[] state(int keyGroup, byte[] chunk) {
+  static Frame state(int keyGroup, byte[] chunk) {
     return make(STATE, 0, 0, keyGroup, 0, chunk);
   }
 
-  static byte[] endInput(int edge) {
+  static Frame endInput(int edge) {
     return make(END_INPUT, 0, edge, 0, 0, new byte[0]);
   }
 
-  static byte[] close(boolean drained) {
+  static Frame close(boolean drained) {
     return make(CLOSE, drained ? 1 : 0, 0, 0, 0, new byte[0]);
   }
 
-  static byte[] make(byte kind, int flags, int edge, int target, long number, byte[] payload) {
+  static Frame make(byte kind, int flags, int edge, int target, long number, byte[] payload) {
     byte[] frame = new byte[HEADER + payload.length];
     frame[0] = kind;
     frame[1] = (byte) flags;
@@ -98,6 +109,6 @@ final class Frame {
     INT.set(frame, 4, target);
     LONG.set(frame, 16, number);
     System.arraycopy(payload, 0, frame, HEADER, payload.length);
-    return frame;
+    return new Frame(frame, frame.length);
   }
 }

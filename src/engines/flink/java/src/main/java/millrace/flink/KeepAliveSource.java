@@ -22,7 +22,7 @@ import org.apache.flink.core.io.SimpleVersionedSerializer;
  *        ^------------- "finished" (a future) -----------'
  * </pre>
  */
-final class KeepAliveSource implements Source<byte[], KeepAliveSource.NoSplit, Void> {
+final class KeepAliveSource implements Source<Slice, KeepAliveSource.NoSplit, Void> {
   private static final long serialVersionUID = 1;
 
   /**
@@ -44,7 +44,7 @@ final class KeepAliveSource implements Source<byte[], KeepAliveSource.NoSplit, V
   }
 
   @Override
-  public SourceReader<byte[], NoSplit> createReader(SourceReaderContext context) {
+  public SourceReader<Slice, NoSplit> createReader(SourceReaderContext context) {
     return new Reader();
   }
 
@@ -68,7 +68,7 @@ final class KeepAliveSource implements Source<byte[], KeepAliveSource.NoSplit, V
     return new Nothing<>();
   }
 
-  private static final class Reader implements SourceReader<byte[], NoSplit> {
+  private static final class Reader implements SourceReader<Slice, NoSplit> {
     private CompletableFuture<Void> finished;
 
     @Override
@@ -78,7 +78,7 @@ final class KeepAliveSource implements Source<byte[], KeepAliveSource.NoSplit, V
     }
 
     @Override
-    public InputStatus pollNext(ReaderOutput<byte[]> output) {
+    public InputStatus pollNext(ReaderOutput<Slice> output) {
       return finished.isDone() ? InputStatus.END_OF_INPUT : InputStatus.NOTHING_AVAILABLE;
     }
 

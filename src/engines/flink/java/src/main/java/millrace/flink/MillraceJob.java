@@ -4,7 +4,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
-import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.dag.Transformation;
@@ -17,6 +16,7 @@ import org.apache.flink.streaming.api.transformations.PartitionTransformation;
 import org.apache.flink.streaming.api.transformations.PhysicalTransformation;
 import org.apache.flink.streaming.api.transformations.SideOutputTransformation;
 import org.apache.flink.streaming.runtime.partitioner.ForwardPartitioner;
+import org.apache.flink.streaming.runtime.partitioner.StreamPartitioner;
 import org.apache.flink.util.OutputTag;
 
 /**
@@ -24,11 +24,11 @@ import org.apache.flink.util.OutputTag;
  * operators, is one vertex of Flink; one edge is a side output of the vertex it leaves and an input of the one it leads to.
  */
 public final class MillraceJob {
-  private static final TypeInformation<byte[]> FRAME = PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO;
+  private static final TypeInformation<Slice> SLICE = new SliceType();
 
   private final StreamExecutionEnvironment environment;
   private final Plan plan;
-  private final Map<Integer, Transformation<byte[]>> built = new HashMap<>();
+  private final Map<Integer, Transformation<Slice>> built = new HashMap<>();
 
   private MillraceJob(StreamExecutionEnvironment environment, Plan plan) {
     this.environment = environment;
@@ -44,12 +44,12 @@ public final class MillraceJob {
     environment.executeAsync(plan.job().name());
   }
 
-  static OutputTag<byte[]> tag(int edge) {
-    return new OutputTag<>("edge-" + edge, FRAME);
+  static OutputTag<Slice> tag(int edge) {
+    return new OutputTag<>("edge-" + edge, SLICE);
   }
 
-  private Transformation<byte[]> build(int id) {
-    Transformation<byte[]> known = built.get(id);
+  private Transformation<Slice> build(int id) {
+    Transformation<Slice> known = built.get(id);
     if (known != null) {
       return known;
     }
@@ -58,8 +58,8 @@ public final class MillraceJob {
     }
     built.put(id, null);
     Plan.Vertex vertex = plan.vertex(id);
-    List<Transformation<byte[]>> inputs = plan.inputs(id).stream().map(this::input).toList();
-    PhysicalTransformation<byte[]> made = inputs.size() > 1 ? several(vertex, inputs) : one(vertex, inputs.isEmpty() ? source(vertex) : inputs.get(0));
+    List<Transformation<Slice>> inputs = plan.inputs(id).stream().map(this::input).toList();
+    PhysicalTransformation<Slice> made = inputs.size() > 1 ? several(vertex, inputs) : one(vertex, inputs.isEmpty() ? source(vertex) : inputs.get(0));
     made.setUid(vertex.uid());
     made.setMaxParallelism(plan.keyGroups());
     made.setSlotSharingGroup(vertex.slotSharingGroup());
@@ -69,31 +69,34 @@ public final class MillraceJob {
     return made;
   }
 
-  private Transformation<byte[]> input(Plan.Edge edge) {
-    SideOutputTransformation<byte[]> side = new SideOutputTransformation<>(build(edge.from()), tag(edge.id()));
-    return new PartitionTransformation<>(side, edge.forward() ? new ForwardPartitioner<>() : new TargetPartitioner());
+  private Transformation<Slice> input(Plan.Edge edge) {
+    SideOutputTransformation<Slice> side = new SideOutputTransformation<>(build(edge.from()), tag(edge.id()));
+    StreamPartitioner<Slice> partitioner = edge.forward() ? new ForwardPartitioner<>() : new TargetPartitioner();
+    // A barrier that overtakes the rest of a frame would leave its first slices out of the checkpoint.
+    partitioner.disableUnalignedCheckpoints();
+    return new PartitionTransformation<>(side, partitioner);
   }
 
-  private Transformation<byte[]> source(Plan.Vertex vertex) {
-    Transformation<byte[]> source =
-        environment.fromSource(new KeepAliveSource(), WatermarkStrategy.noWatermarks(), "keep-alive", FRAME).setParallelism(vertex.parallelism()).getTransformation();
+  private Transformation<Slice> source(Plan.Vertex vertex) {
+    Transformation<Slice> source =
+        environment.fromSource(new KeepAliveSource(), WatermarkStrategy.noWatermarks(), "keep-alive", SLICE).setParallelism(vertex.parallelism()).getTransformation();
     source.setUid(vertex.uid() + "/keep-alive");
     source.setMaxParallelism(plan.keyGroups());
     source.setSlotSharingGroup(vertex.slotSharingGroup());
     return source;
   }
 
-  private OneInputTransformation<byte[], byte[]> one(Plan.Vertex vertex, Transformation<byte[]> input) {
-    OneInputTransformation<byte[], byte[]> made =
-        new OneInputTransformation<>(input, vertex.name(), operator(vertex), FRAME, vertex.parallelism(), true);
+  private OneInputTransformation<Slice, Slice> one(Plan.Vertex vertex, Transformation<Slice> input) {
+    OneInputTransformation<Slice, Slice> made =
+        new OneInputTransformation<>(input, vertex.name(), operator(vertex), SLICE, vertex.parallelism(), true);
     made.setStateKeySelector(new NoKey());
     made.setStateKeyType(Types.INT);
     return made;
   }
 
-  private KeyedMultipleInputTransformation<byte[]> several(Plan.Vertex vertex, List<Transformation<byte[]>> inputs) {
-    KeyedMultipleInputTransformation<byte[]> made =
-        new KeyedMultipleInputTransformation<>(vertex.name(), operator(vertex), FRAME, vertex.parallelism(), Types.INT);
+  private KeyedMultipleInputTransformation<Slice> several(Plan.Vertex vertex, List<Transformation<Slice>> inputs) {
+    KeyedMultipleInputTransformation<Slice> made =
+        new KeyedMultipleInputTransformation<>(vertex.name(), operator(vertex), SLICE, vertex.parallelism(), Types.INT);
     inputs.forEach(input -> made.addInput(input, new NoKey()));
     return made;
   }
@@ -104,11 +107,11 @@ public final class MillraceJob {
   }
 
   /** Every vertex is keyed for Flink, for a range of key groups and raw keyed state; the keys are in Node, and this is never asked. */
-  private static final class NoKey implements KeySelector<byte[], Integer> {
+  private static final class NoKey implements KeySelector<Slice, Integer> {
     private static final long serialVersionUID = 1;
 
     @Override
-    public Integer getKey(byte[] frame) {
+    public Integer getKey(Slice slice) {
       return 0;
     }
   }

@@ -8,7 +8,6 @@ import java.nio.ByteOrder;
 import java.nio.channels.SocketChannel;
 import java.util.List;
 import java.util.Queue;
-import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -23,7 +22,7 @@ import java.util.concurrent.atomic.AtomicLong;
  *
  * <pre>
  *   task --send--> queue --writer thread--> socket ==> Node      at most WINDOW frames of data not acknowledged
- *   task <--poll-- queue <--reader thread-- socket <== Node      at most QUEUED frames, then the socket fills and Node waits
+ *   task <--poll-- queue <--reader thread-- socket <== Node      so much as FrameQueue takes, then the socket fills and Node waits
  *                            '--aside: frames whose order does not matter
  * </pre>
  *
@@ -33,8 +32,8 @@ final class NodeLink implements Closeable {
   /** Data frames on their way to Node. Enough to keep it busy, and few, as a barrier waits for all of them. */
   static final int WINDOW = 4;
 
-  private static final int QUEUED = 16;
-  private static final int BUFFER_BYTES = 256 << 10;
+  /** What is read and written at a time: it is copied on from the processor's cache. */
+  private static final int BUFFER_BYTES = 64 << 10;
   private static final long STATE_BYTES = 16 << 20;
   /** The longest that a waiting task goes without a look at its mailbox. */
   private static final long NAP_MS = 20;
@@ -42,7 +41,7 @@ final class NodeLink implements Closeable {
   /** What the link tells its subtask, on the reader or the writer thread. */
   interface Owner {
     /** Takes a frame whose order among the others does not matter; false for one that is to be queued. */
-    boolean aside(byte[] frame) throws Exception;
+    boolean aside(Frame frame) throws Exception;
 
     /** A frame was queued, or the node is lost. */
     void arrived();
@@ -58,8 +57,8 @@ final class NodeLink implements Closeable {
   private final String label;
   private final SocketChannel channel;
   private final Owner owner;
-  private final LinkedBlockingQueue<byte[]> toNode = new LinkedBlockingQueue<>();
-  private final ArrayBlockingQueue<byte[]> fromNode = new ArrayBlockingQueue<>(QUEUED);
+  private final LinkedBlockingQueue<Frame> toNode = new LinkedBlockingQueue<>();
+  private final FrameQueue fromNode = new FrameQueue();
   private final AtomicInteger inFlight = new AtomicInteger();
   private final AtomicLong unsentBytes = new AtomicLong();
   private final Semaphore news = new Semaphore(0);
@@ -73,7 +72,7 @@ final class NodeLink implements Closeable {
   /** The node has failed, and a successor is to go on. */
   private volatile boolean lost;
   /** Frames of data that Node has not acknowledged. */
-  private final Queue<byte[]> unacknowledged = new ConcurrentLinkedQueue<>();
+  private final Queue<Frame> unacknowledged = new ConcurrentLinkedQueue<>();
   private final AtomicLong acknowledged = new AtomicLong();
   private final Thread writer;
   private final Thread reader;
@@ -96,8 +95,8 @@ final class NodeLink implements Closeable {
     return thread;
   }
 
-  void send(byte[] frame) {
-    if (Frame.kind(frame) == Frame.DATA) {
+  void send(Frame frame) {
+    if (frame.kind() == Frame.DATA) {
       inFlight.incrementAndGet();
       unacknowledged.add(frame);
     }
@@ -114,7 +113,7 @@ final class NodeLink implements Closeable {
     return unsentBytes.get() < STATE_BYTES;
   }
 
-  byte[] poll() {
+  Frame poll() {
     return fromNode.poll();
   }
 
@@ -123,7 +122,7 @@ final class NodeLink implements Closeable {
   }
 
   /** What a successor is to be given again. */
-  List<byte[]> unacknowledged() {
+  List<Frame> unacknowledged() {
     return List.copyOf(unacknowledged);
   }
 
@@ -198,7 +197,7 @@ final class NodeLink implements Closeable {
     ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
     try {
       while (true) {
-        byte[] frame = toNode.poll();
+        Frame frame = toNode.poll();
         if (frame == null) {
           flush(buffer);
           frame = toNode.take();
@@ -212,7 +211,7 @@ final class NodeLink implements Closeable {
             flush(buffer);
           }
           int count = Math.min(buffer.remaining(), frame.length - at);
-          buffer.put(frame, at, count);
+          buffer.put(frame.bytes, at, count);
           at += count;
         }
         unsentBytes.addAndGet(-frame.length);
@@ -253,9 +252,9 @@ final class NodeLink implements Closeable {
     }
   }
 
-  private void receive(byte[] frame) throws InterruptedException {
-    switch (Frame.kind(frame)) {
-      case Frame.ACK -> acknowledge((int) Frame.number(frame));
+  private void receive(Frame frame) throws InterruptedException {
+    switch (frame.kind()) {
+      case Frame.ACK -> acknowledge((int) frame.number());
       case Frame.CLOSED -> closed.countDown();
       default -> {
         try {
@@ -282,25 +281,27 @@ final class NodeLink implements Closeable {
       return;
     }
     for (int i = 0; i < count; i++) {
-      unacknowledged.remove();
+      unacknowledged.remove().free();
     }
     acknowledged.addAndGet(count);
     inFlight.addAndGet(-count);
   }
 
-  private byte[] next(ByteBuffer buffer) throws Exception {
-    fill(buffer, Integer.BYTES);
+  private Frame next(ByteBuffer buffer) throws Exception {
+    fill(buffer, Integer.BYTES + 1);
     int length = buffer.getInt();
     if (length < Frame.HEADER || length > Frame.MAX_LENGTH) {
       throw Failures.of("PROTOCOL", label + ": Node sent a frame of " + length + " bytes; " + Frame.HEADER + " to " + Frame.MAX_LENGTH + " are allowed", false);
     }
-    byte[] frame = new byte[length];
+    // Only frames of data have an end of which the task knows: when they are emitted.
+    boolean isData = buffer.get(buffer.position()) == Frame.DATA;
+    Frame frame = isData ? FramePool.SHARED.take(length) : new Frame(new byte[length], length);
     for (int at = 0; at < length; ) {
       if (!buffer.hasRemaining()) {
         fill(buffer, 1);
       }
       int count = Math.min(buffer.remaining(), length - at);
-      buffer.get(frame, at, count);
+      buffer.get(frame.bytes, at, count);
       at += count;
     }
     return frame;

@@ -61,7 +61,7 @@ final class Snapshots {
     spools.put(id, Spool.open(folder));
   }
 
-  void add(long id, int keyGroup, byte[] frame) throws Exception {
+  void add(long id, int keyGroup, Frame frame) throws Exception {
     if (keyGroup != Frame.WHOLE_OPERATOR && !range.contains(keyGroup)) {
       throw Failures.of("PROTOCOL", "Node sent state of key group " + keyGroup + "; the subtask has " + range.getStartKeyGroup() + " to " + range.getEndKeyGroup(), false);
     }
@@ -219,13 +219,13 @@ final class Snapshots {
       return new Spool(file);
     }
 
-    synchronized void add(int keyGroup, byte[] frame) throws IOException {
+    synchronized void add(int keyGroup, Frame frame) throws IOException {
       if (!file.isOpen()) {
         return;
       }
       int length = frame.length - Frame.HEADER;
       groups.computeIfAbsent(keyGroup, group -> new ArrayList<>()).add(new Span(end, length));
-      ByteBuffer chunk = ByteBuffer.wrap(frame, Frame.HEADER, length);
+      ByteBuffer chunk = ByteBuffer.wrap(frame.bytes, Frame.HEADER, length);
       while (chunk.hasRemaining()) {
         end += file.write(chunk, end);
       }

@@ -22,7 +22,7 @@ final class Succession {
   private static final int BATCH = 1, END_OF_INPUT = 5;
 
   final NodeRestarts restarts;
-  private final List<byte[]> state = new ArrayList<>();
+  private final List<Frame> state = new ArrayList<>();
   private final TreeSet<Integer> endedInputs = new TreeSet<>();
   private final Map<Integer, Map<Integer, Long>> names = new HashMap<>();
   private volatile boolean ended;
@@ -32,11 +32,11 @@ final class Succession {
   }
 
   /** A STATE frame that the first node was sent. */
-  void keepState(byte[] frame) {
+  void keepState(Frame frame) {
     state.add(frame);
   }
 
-  List<byte[]> state() {
+  List<Frame> state() {
     return state;
   }
 
@@ -49,9 +49,9 @@ final class Succession {
   }
 
   /** Frame of DATA that is emitted. On the task's thread, in their order. */
-  void emitted(byte[] frame) {
-    if (Frame.flags(frame) == BATCH && Frame.number(frame) > 0) {
-      names.computeIfAbsent(Frame.edge(frame), edge -> new HashMap<>()).put(Frame.target(frame), Frame.number(frame));
+  void emitted(Frame frame) {
+    if (frame.flags() == BATCH && frame.number() > 0) {
+      names.computeIfAbsent(frame.edge(), edge -> new HashMap<>()).put(frame.target(), frame.number());
     }
   }
 
@@ -64,9 +64,9 @@ final class Succession {
   }
 
   /** A frame that Node has sent, whatever it is. What has ended is not replaced: its end would come twice. */
-  void sent(byte[] frame) {
-    boolean end = Frame.kind(frame) == Frame.DATA && Frame.flags(frame) == END_OF_INPUT;
-    if (end || Frame.kind(frame) == Frame.FINISHED) {
+  void sent(Frame frame) {
+    boolean end = frame.kind() == Frame.DATA && frame.flags() == END_OF_INPUT;
+    if (end || frame.kind() == Frame.FINISHED) {
       ended = true;
     }
   }

@@ -11,7 +11,7 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  * <p>Never unaligned. A frame is for a subtask, not for a key group, so frames in flight could not be restored with another
  * parallelism; and a parameter server's cut needs aligned barriers.
  */
-public final class TargetPartitioner extends StreamPartitioner<byte[]> {
+public final class TargetPartitioner extends StreamPartitioner<Slice> {
   private static final long serialVersionUID = 1;
 
   public TargetPartitioner() {
@@ -19,18 +19,18 @@ public final class TargetPartitioner extends StreamPartitioner<byte[]> {
   }
 
   @Override
-  public int selectChannel(SerializationDelegate<StreamRecord<byte[]>> record) {
-    byte[] frame = record.getInstance().getValue();
-    int target = Frame.target(frame);
+  public int selectChannel(SerializationDelegate<StreamRecord<Slice>> record) {
+    Frame frame = record.getInstance().getValue().frame;
+    int target = frame.target();
     if (target < 0 || target >= numberOfChannels) {
       throw new IllegalStateException(
-          "[PROTOCOL] edge " + Frame.edge(frame) + ": a frame is for subtask " + target + ", but the edge leads to subtasks 0 to " + (numberOfChannels - 1));
+          "[PROTOCOL] edge " + frame.edge() + ": a frame is for subtask " + target + ", but the edge leads to subtasks 0 to " + (numberOfChannels - 1));
     }
     return target;
   }
 
   @Override
-  public StreamPartitioner<byte[]> copy() {
+  public StreamPartitioner<Slice> copy() {
     return this;
   }
 

@@ -11,7 +11,7 @@ class FrameTest {
   /** The layout as Node writes it, by offsets and not by our own accessors. */
   @Test
   void readsTheHeaderThatNodeWrites() {
-    byte[] frame =
+    byte[] bytes =
         ByteBuffer.allocate(Frame.HEADER + 3)
             .order(ByteOrder.LITTLE_ENDIAN)
             .put((byte) 4)
@@ -23,18 +23,19 @@ class FrameTest {
             .putLong(Long.MAX_VALUE)
             .put(new byte[] {'a', 'b', 'c'})
             .array();
-    assertEquals(Frame.DATA, Frame.kind(frame));
-    assertEquals(40_000, Frame.edge(frame));
-    assertEquals(7, Frame.target(frame));
-    assertEquals(1_000, Frame.rows(frame));
-    assertEquals(Long.MAX_VALUE, Frame.number(frame));
-    assertEquals("abc", Frame.text(frame));
+    Frame frame = new Frame(bytes, bytes.length);
+    assertEquals(Frame.DATA, frame.kind());
+    assertEquals(40_000, frame.edge());
+    assertEquals(7, frame.target());
+    assertEquals(1_000, frame.rows());
+    assertEquals(Long.MAX_VALUE, frame.number());
+    assertEquals("abc", frame.text());
   }
 
   @Test
   void writesTheHeaderThatNodeReads() {
-    byte[] frame = Frame.make(Frame.SNAPSHOT, 1, 40_000, Frame.WHOLE_OPERATOR, -5, new byte[] {9, 8});
-    ByteBuffer read = ByteBuffer.wrap(frame).order(ByteOrder.LITTLE_ENDIAN);
+    Frame frame = Frame.make(Frame.SNAPSHOT, 1, 40_000, Frame.WHOLE_OPERATOR, -5, new byte[] {9, 8});
+    ByteBuffer read = ByteBuffer.wrap(frame.bytes).order(ByteOrder.LITTLE_ENDIAN);
     assertEquals(Frame.HEADER + 2, frame.length);
     assertEquals(36, read.get());
     assertEquals(1, read.get());
@@ -49,9 +50,9 @@ class FrameTest {
 
   @Test
   void encodesTextAsUtf8() {
-    byte[] frame = Frame.of(Frame.FOUND, 3, "Zürich");
-    assertEquals("Zürich", Frame.text(frame));
-    assertEquals(3, Frame.number(frame));
-    assertArrayEquals(new byte[] {'Z', (byte) 0xc3, (byte) 0xbc, 'r'}, java.util.Arrays.copyOfRange(frame, Frame.HEADER, Frame.HEADER + 4));
+    Frame frame = Frame.of(Frame.FOUND, 3, "Zürich");
+    assertEquals("Zürich", frame.text());
+    assertEquals(3, frame.number());
+    assertArrayEquals(new byte[] {'Z', (byte) 0xc3, (byte) 0xbc, 'r'}, java.util.Arrays.copyOfRange(frame.bytes, Frame.HEADER, Frame.HEADER + 4));
   }
 }

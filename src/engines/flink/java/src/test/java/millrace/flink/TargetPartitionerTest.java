@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import org.apache.flink.api.common.typeutils.base.array.BytePrimitiveArraySerializer;
 import org.apache.flink.runtime.plugable.SerializationDelegate;
 import org.apache.flink.streaming.runtime.streamrecord.StreamElementSerializer;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -16,8 +15,8 @@ class TargetPartitionerTest {
   private int select(int target, int channels) {
     partitioner.setup(channels);
     @SuppressWarnings({"unchecked", "rawtypes"})
-    SerializationDelegate<StreamRecord<byte[]>> delegate = new SerializationDelegate<>((StreamElementSerializer) new StreamElementSerializer<>(BytePrimitiveArraySerializer.INSTANCE));
-    delegate.setInstance(new StreamRecord<>(Frame.make(Frame.DATA, 1, 5, target, 0, new byte[0])));
+    SerializationDelegate<StreamRecord<Slice>> delegate = new SerializationDelegate<>((StreamElementSerializer) new StreamElementSerializer<>(new SliceType.Serializer()));
+    delegate.setInstance(new StreamRecord<>(new Slice(Frame.make(Frame.DATA, 1, 5, target, 0, new byte[0]), 0)));
     return partitioner.selectChannel(delegate);
   }
 
