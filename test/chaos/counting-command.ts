@@ -11,10 +11,11 @@ export function countingCommand(sandbox: Sandbox, params: Readonly<Record<string
 export function startCountingOnFlink(
   sandbox: Sandbox,
   address: string,
-  params: { readonly records: number; readonly isolation: 'thread' | 'process' },
+  params: { readonly records: number; readonly isolation: 'thread' | 'process'; readonly marks?: string },
+  flags: readonly string[] = [],
 ): Command {
   return sandbox.start(
     ...countingCommand(sandbox, { ...params, rate: 1_000, workers: 2, servers: 1, mode: 'bsp', model: 'counter' }),
-    ...['--checkpoint-every', '300 ms', '--engine', 'flink', '--address', address, '--json'],
+    ...['--checkpoint-every', '300 ms', '--engine', 'flink', '--address', address, '--json', ...flags],
   );
 }

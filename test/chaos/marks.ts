@@ -8,6 +8,11 @@ export function markFile(record: number): string {
   return `mark-${record}`;
 }
 
+/** As long as its file is there, a job waits at that mark, whichever it is. */
+export function holdFile(record: number): string {
+  return `hold-${record}`;
+}
+
 const lastMark = 0.9;
 
 /**

@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SourceConnector } from 'millrace';
-import { markFile, overFile } from '../marks.js';
+import { holdFile, markFile, overFile } from '../marks.js';
 
 const pollMs = 20;
 
@@ -13,23 +13,21 @@ export function leaveMarks(folder: string, marks: readonly number[]): (n: number
   };
 }
 
-/** Waits once the last mark has been left, until the file of {@link overFile} is there: a job that has ended cannot be struck. */
+/**
+ * Waits once the last mark has been left, until the file of {@link overFile} is there: a job that has ended cannot be struck. At any
+ * mark it waits as long as that of {@link holdFile} is there.
+ */
 export function heldAt<R>(connector: SourceConnector<R>, folder: string, marks: readonly number[]): SourceConnector<R> {
   const last = marks.at(-1);
   if (last === undefined) return connector;
+  const isThere = (file: string): boolean => existsSync(join(folder, file));
+  const isHeld = (mark: number): boolean => isThere(markFile(mark)) && (isThere(holdFile(mark)) || (mark === last && !isThere(overFile)));
   return {
     ...connector,
     create: (runtime) => {
       const subtask = connector.create(runtime);
       const read = subtask.read.bind(subtask);
-      let isOver = false;
-      subtask.read = () => {
-        if (!isOver && existsSync(join(folder, markFile(last)))) {
-          isOver = existsSync(join(folder, overFile));
-          if (!isOver) return { next: 'wait', afterMs: pollMs };
-        }
-        return read();
-      };
+      subtask.read = () => (marks.some(isHeld) ? { next: 'wait', afterMs: pollMs } : read());
       return subtask;
     },
   };

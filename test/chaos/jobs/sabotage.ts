@@ -1,8 +1,10 @@
 import { readFileSync, renameSync } from 'node:fs';
 import { threadId } from 'node:worker_threads';
-import type { OperatorNode, StreamEnvironment } from 'millrace';
+import type { OperatorNode, SourceSubtask, StreamEnvironment, Subtask } from 'millrace';
 
 const pollMs = 10;
+
+type AnySubtask = Subtask | SourceSubtask;
 
 /** Has every source, sink and node of a graph look for files that tell it to fail. */
 export function sabotage(env: StreamEnvironment, folder: string): void {
@@ -18,7 +20,7 @@ export function sabotage(env: StreamEnvironment, folder: string): void {
         // What throws while it opens for the first time ends the job at once, as it should: not what is looked for here.
         subtask.open = async (...args) => {
           await open(...args);
-          arm(folder, label);
+          arm(folder, label, subtask);
         };
         return subtask;
       };
@@ -26,8 +28,11 @@ export function sabotage(env: StreamEnvironment, folder: string): void {
   });
 }
 
-/** What goes wrong on the thread of an operator when a file of its name appears: 'throw', 'exit', 'slow'. */
-function arm(folder: string, label: string): void {
+/**
+ * What goes wrong on the thread of an operator when a file of its name appears: 'throw', 'exit', 'slow', or 'exit at batch', when
+ * the next one is in its hands.
+ */
+function arm(folder: string, label: string, subtask: AnySubtask): void {
   const path = `${folder}/${label}`;
   setInterval(() => {
     const mine = `${path}.${process.pid}.${threadId}.${Date.now()}`;
@@ -39,7 +44,8 @@ function arm(folder: string, label: string): void {
     }
     const fault = readFileSync(mine, 'utf8');
     if (fault === 'exit') process.exit(9);
-    if (fault === 'slow') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
+    if (fault === 'exit at batch') (subtask as Partial<Subtask>).process = () => process.exit(9);
+    else if (fault === 'slow') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
     else throw new Error(`sabotage of ${label}`);
   }, pollMs).unref();
 }
