@@ -47,9 +47,9 @@ function writePlain(writer: ByteWriter, values: readonly unknown[], within: With
   const first = values[0];
   switch (typeof first) {
     case 'undefined':
-      return values.length === 0 && writeNumbers(writer, [], 0);
+      return values.length === 0 && writeNumbers(writer, []);
     case 'number':
-      return writeNumbers(writer, [values], values.length);
+      return writeNumbers(writer, values);
     case 'boolean':
       return writeBooleans(writer, values as readonly boolean[]);
     case 'string':
@@ -62,8 +62,31 @@ function writePlain(writer: ByteWriter, values: readonly unknown[], within: With
   }
 }
 
-/** @param lists whose numbers follow one another; `count` in all */
-function writeNumbers(writer: ByteWriter, lists: readonly (readonly unknown[])[], count: number): boolean {
+function writeNumbers(writer: ByteWriter, values: readonly unknown[]): boolean {
+  const from = writer.at;
+  writer.head(tags.integers, values.length);
+  const integers = writer.int32(values.length);
+  let i = 0;
+  for (; i < values.length; i++) {
+    const value = values[i];
+    // Not for -0, which is another number than 0.
+    if (typeof value !== 'number' || (value | 0) !== value || (value === 0 && 1 / value < 0)) break;
+    integers[i] = value;
+  }
+  if (i === values.length) return true;
+  writer.rewind(from);
+  writer.head(tags.numbers, values.length);
+  const numbers = writer.float64(values.length);
+  for (i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (typeof value !== 'number') return false;
+    numbers[i] = value;
+  }
+  return true;
+}
+
+/** The numbers of lists, one list after the other; `count` in all. */
+function writeListedNumbers(writer: ByteWriter, lists: readonly (readonly unknown[])[], count: number): boolean {
   const from = writer.at;
   writer.head(tags.integers, count);
   if (copyIntegers(writer.int32(count), lists)) return true;
@@ -77,7 +100,6 @@ function copyIntegers(to: Int32Array, lists: readonly (readonly unknown[])[]): b
   for (const list of lists) {
     for (let i = 0; i < list.length; i++) {
       const value = list[i];
-      // Not for -0, which is another number than 0.
       if (typeof value !== 'number' || (value | 0) !== value || (value === 0 && 1 / value < 0)) return false;
       to[at++] = value;
     }
@@ -85,6 +107,7 @@ function copyIntegers(to: Int32Array, lists: readonly (readonly unknown[])[]): b
   return true;
 }
 
+/** A function of its own, which sees lists of one kind only, mostly: then V8 copies their numbers without making an object of each. */
 function copyNumbers(to: Float64Array, lists: readonly (readonly unknown[])[]): boolean {
   let at = 0;
   for (const list of lists) {
@@ -162,7 +185,7 @@ function writeLists(writer: ByteWriter, lists: readonly (readonly unknown[])[], 
   let count = 0;
   lists.forEach((list, i) => (count += lengths[i] = list.length));
   const from = writer.at;
-  if (writeNumbers(writer, lists, count)) return true;
+  if (writeListedNumbers(writer, lists, count)) return true;
   writer.rewind(from);
   const elements = lists.flat();
   // flat() leaves out holes.
