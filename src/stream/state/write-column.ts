@@ -69,8 +69,7 @@ function writeNumbers(writer: ByteWriter, values: readonly unknown[]): boolean {
   let i = 0;
   for (; i < values.length; i++) {
     const value = values[i];
-    // Not for -0, which is another number than 0.
-    if (typeof value !== 'number' || (value | 0) !== value || (value === 0 && 1 / value < 0)) break;
+    if (typeof value !== 'number' || !isSmallInteger(value)) break;
     integers[i] = value;
   }
   if (i === values.length) return true;
@@ -83,6 +82,11 @@ function writeNumbers(writer: ByteWriter, values: readonly unknown[]): boolean {
     numbers[i] = value;
   }
   return true;
+}
+
+/** Of 32 bits; not -0, which is another number than 0. */
+export function isSmallInteger(value: number): boolean {
+  return (value | 0) === value && (value !== 0 || 1 / value > 0);
 }
 
 /** The numbers of lists, one list after the other; `count` in all. */
@@ -100,7 +104,7 @@ function copyIntegers(to: Int32Array, lists: readonly (readonly unknown[])[]): b
   for (const list of lists) {
     for (let i = 0; i < list.length; i++) {
       const value = list[i];
-      if (typeof value !== 'number' || (value | 0) !== value || (value === 0 && 1 / value < 0)) return false;
+      if (typeof value !== 'number' || !isSmallInteger(value)) return false;
       to[at++] = value;
     }
   }
@@ -193,16 +197,12 @@ function writeLists(writer: ByteWriter, lists: readonly (readonly unknown[])[], 
 }
 
 function writeRecords(writer: ByteWriter, values: readonly unknown[], within: Within): boolean {
-  const names = Object.keys(values[0] as object);
-  // Assigning __proto__ would not make a property.
-  if (names.length === 0 || names.length > mostNames || names.includes('__proto__')) return false;
-  const columns = columnsOf(values, names);
-  if (columns === undefined) return false;
+  const names = recordNames(values[0]);
+  const columns = names === undefined ? undefined : columnsOf(values, names);
+  if (names === undefined || columns === undefined) return false;
   if (within === 'list' && new Set(values).size < values.length) return false;
   writer.head(tags.records, values.length);
-  const text = Buffer.from(JSON.stringify(names));
-  writer.head(text.length, 0);
-  writer.bytes(text.length).set(text);
+  writeNames(writer, names);
   const arrays: (readonly unknown[])[] = [];
   for (const column of columns) {
     if (!Array.isArray(column[0])) {
@@ -214,6 +214,20 @@ function writeRecords(writer: ByteWriter, values: readonly unknown[], within: Wi
     }
   }
   return true;
+}
+
+/** Properties that become columns; undefined for what is no record. */
+export function recordNames(value: unknown): readonly string[] | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const names = Object.keys(value);
+  // Assigning __proto__ would not make a property.
+  return names.length === 0 || names.length > mostNames || names.includes('__proto__') ? undefined : names;
+}
+
+export function writeNames(writer: ByteWriter, names: readonly string[]): void {
+  const text = Buffer.from(JSON.stringify(names));
+  writer.head(text.length, 0);
+  writer.bytes(text.length).set(text);
 }
 
 /** The values of each property; undefined where the objects differ in more than their values. */
