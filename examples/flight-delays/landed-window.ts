@@ -4,15 +4,16 @@
  * A flight is known only once it has landed, so one still in the air is kept but not counted:
  *
  * ```
- *   landedAt, ascending   ┌────────── counted ──────────┬──── in the air ────┐
+ *   landing, ascending    ┌────────── counted ──────────┬──── in the air ────┐
  *                         first                         air                  end
  *        ≤ now - span  ◄──┘                             └──► > now
  * ```
  * Plain data, so that it can be state of a keyed function, and in one array: there are some 80,000 of these windows, each flight
- * and each checkpoint goes through some of them, and what costs then is the way from object to object in memory.
+ * and each checkpoint goes through some of them, and what costs then is the way from object to object in memory. Times are whole
+ * seconds, because integers of 32 bits take half the space of other numbers in a checkpoint.
  */
 export interface LandedWindow {
-  /** Landing time and delay of one flight after the other; `first` and `air` are places in it. */
+  /** Landing time, seconds since 1970, and delay, minutes, of one flight after the other; `first` and `air` are places in it. */
   flights: number[];
   first: number;
   air: number;
@@ -26,26 +27,29 @@ export function createLandedWindow(): LandedWindow {
   return { flights: [], first: 0, air: 0, delaySum: 0, lateCount: 0 };
 }
 
-/** Adds a flight that lands at `landedAt` (ms). */
+/** Adds a flight that lands at `landedAt`, ms since 1970 to the nearest second. */
 export function addFlight(window: LandedWindow, landedAt: number, delay: number): void {
   const { flights } = window;
+  const landing = Math.round(landedAt / 1000);
   // Flights come by departure, so a new one lands after nearly all others: searching from the end is short. One that
   // claims to have landed before what is counted already is put right behind it, and counted with the next look.
   let at = flights.length;
-  while (at > window.air && flights[at - 2]! > landedAt) at -= 2;
-  if (at === flights.length) flights.push(landedAt, delay);
-  else flights.splice(at, 0, landedAt, delay);
+  while (at > window.air && flights[at - 2]! > landing) at -= 2;
+  if (at === flights.length) flights.push(landing, delay);
+  else flights.splice(at, 0, landing, delay);
 }
 
-/** Moves the window to `now` (ms): counts what has landed, forgets what landed `spanMs` ago or earlier. */
-export function moveTo(window: LandedWindow, now: number, spanMs: number): void {
+/** Moves the window to `nowMs`: counts what has landed, forgets what landed `spanMs` before it or earlier. */
+export function moveTo(window: LandedWindow, nowMs: number, spanMs: number): void {
   const { flights } = window;
+  const now = nowMs / 1000;
+  const oldest = (nowMs - spanMs) / 1000;
   for (; window.air < flights.length && flights[window.air]! <= now; window.air += 2) {
     const delay = flights[window.air + 1]!;
     window.delaySum += delay;
     if (delay > lateMinutes) window.lateCount++;
   }
-  for (; window.first < window.air && flights[window.first]! <= now - spanMs; window.first += 2) {
+  for (; window.first < window.air && flights[window.first]! <= oldest; window.first += 2) {
     const delay = flights[window.first + 1]!;
     window.delaySum -= delay;
     if (delay > lateMinutes) window.lateCount--;

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { MillraceError } from '../../core/errors.js';
+import { raiseHeapFloor } from '../runtime/thread-heap.js';
 import type { SubtaskTask } from './protocol.js';
 
 /** Threads of one job: one subtask at a time each, reused from deployment to deployment. */
@@ -9,6 +10,7 @@ export class ThreadPool {
   #closing = false;
 
   constructor(maxThreads: number) {
+    raiseHeapFloor();
     this.#pool = new Piscina<SubtaskTask, void>({
       filename: fileURLToPath(new URL('./thread-entry.js', import.meta.url)),
       minThreads: 0,

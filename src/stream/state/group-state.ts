@@ -16,6 +16,11 @@ export interface GroupState {
   readonly watermark: number;
 }
 
+/** What is encoded: the values of a state, or a function that writes their column. */
+export interface EncodableGroup extends Omit<GroupState, 'state'> {
+  readonly state: Readonly<Record<string, readonly unknown[] | ((writer: ByteWriter) => void)>>;
+}
+
 /** The first one was all in V8's structured clone encoding; see state-bytes.ts. */
 const versions = { clone: 1, columns: 2 } as const;
 
@@ -33,13 +38,17 @@ export class GroupEncoder {
   constructor(private readonly operator: string) {}
 
   /** @throws USER_FUNCTION for state that is no data */
-  encode({ keys, state, eventTimers, processingTimers, watermark }: GroupState): Uint8Array {
+  encode({ keys, state, eventTimers, processingTimers, watermark }: EncodableGroup): Uint8Array {
     const writer = this.#writer;
     writer.rewind();
     writer.bytes(8).fill(0)[0] = versions.columns;
     writer.float64(1)[0] = watermark;
     try {
-      for (const column of [keys, eventTimers, processingTimers, Object.keys(state), ...Object.values(state)]) writeColumn(writer, column);
+      for (const column of [keys, eventTimers, processingTimers, Object.keys(state)]) writeColumn(writer, column);
+      for (const values of Object.values(state)) {
+        if (typeof values === 'function') values(writer);
+        else writeColumn(writer, values);
+      }
     } catch (thrown) {
       throw cannotEncode(thrown, this.operator);
     }

@@ -1,17 +1,21 @@
 import { MillraceError } from '../../core/errors.js';
 import type { StateChunk, SubtaskContext } from '../subtask.js';
 import { TimerQueue } from '../time/timer-queue.js';
+import type { ByteWriter } from './byte-writer.js';
 import { createCell, type CurrentSlot, type StateCell } from './cells.js';
 import type { StateDescriptors } from './descriptors.js';
+import { GatheredRecords } from './gathered-records.js';
+import { GroupPlaces } from './group-places.js';
 import { KeyIndex } from './key-index.js';
 import { decodeGroup, GroupEncoder, type GroupState } from './group-state.js';
+import { ScratchNumbers } from './scratch-numbers.js';
 
 /**
  * The keyed state of one subtask: slots of keys, a cell per declared state, timers, and the watermark.
  *
  * Snapshots encode everything at the barrier: values are live objects that user functions change in place, so there is
  * no moment after it at which they are still what they were, and a copy would cost as much as the encoding. So the encoding
- * has to be cheap: see column-format.ts.
+ * has to be cheap: see column-format.ts and gathered-records.ts.
  *
  * The watermark is part of it so that what was late before a restore is late after it.
  */
@@ -25,6 +29,7 @@ export class KeyedState implements CurrentSlot {
   readonly #cells: ReadonlyMap<string, StateCell>;
   readonly #context: SubtaskContext;
   readonly #encoder: GroupEncoder;
+  readonly #scratch = new ScratchNumbers();
 
   constructor(context: SubtaskContext, descriptors: StateDescriptors) {
     this.#context = context;
@@ -43,29 +48,33 @@ export class KeyedState implements CurrentSlot {
 
   /** One chunk for each key group that has something to keep. */
   snapshot(): StateChunk[] {
-    const { from, to } = this.#context.keyGroups;
-    const slotsOf = new Map<number, number[]>();
-    // A group without keys keeps the watermark.
-    if (this.watermark > -Infinity) for (let group = from; group < to; group++) slotsOf.set(group, []);
-    const placeOf = new Int32Array(this.keys.slotCount);
-    this.keys.forEachLive((slot) => {
-      const group = this.keys.groupOf(slot);
-      let slots = slotsOf.get(group);
-      if (slots === undefined) slotsOf.set(group, (slots = []));
-      placeOf[slot] = slots.push(slot) - 1;
-    });
-    const eventTimers = this.#timersOf(this.eventTimers, placeOf);
-    const processingTimers = this.#timersOf(this.processingTimers, placeOf);
-    return [...slotsOf].map(([keyGroup, slots]) => {
+    const { from, to, total } = this.#context.keyGroups;
+    const places = new GroupPlaces(this.keys, total);
+    const ranks = places.ranks();
+    const eventTimers = this.#timersOf(this.eventTimers, ranks);
+    const processingTimers = this.#timersOf(this.processingTimers, ranks);
+    this.#scratch.clear();
+    const gathered = new Map([...this.#cells].map(([name, { values }]) => [name, GatheredRecords.of(values, places, this.#scratch)]));
+    const chunks: StateChunk[] = [];
+    for (let keyGroup = 0; keyGroup < total; keyGroup++) {
+      const slots = places.slotsOf(keyGroup);
+      // A group without keys keeps the watermark.
+      const keepsWatermark = this.watermark > -Infinity && keyGroup >= from && keyGroup < to;
+      if (slots.length === 0 && !keepsWatermark) continue;
+      const stateOf = ([name, { values }]: [string, StateCell]): [string, unknown[] | ((writer: ByteWriter) => void)] => {
+        const records = gathered.get(name);
+        return [name, records === undefined ? Array.from(slots, (slot) => values[slot]) : (writer) => records.write(writer, keyGroup)];
+      };
       const bytes = this.#encoder.encode({
-        keys: slots.map((slot) => this.keys.keyOf(slot)),
-        state: Object.fromEntries([...this.#cells].map(([name, { values }]) => [name, slots.map((slot) => values[slot])])),
+        keys: Array.from(slots, (slot) => this.keys.keyOf(slot)),
+        state: Object.fromEntries([...this.#cells].map(stateOf)),
         eventTimers: eventTimers.get(keyGroup) ?? [],
         processingTimers: processingTimers.get(keyGroup) ?? [],
         watermark: this.watermark,
       });
-      return { keyGroup, bytes, isGiven: true };
-    });
+      chunks.push({ keyGroup, bytes, isGiven: true });
+    }
+    return chunks;
   }
 
   restore(chunks: readonly StateChunk[]): void {
@@ -87,14 +96,14 @@ export class KeyedState implements CurrentSlot {
     if (watermarks.length > 0) this.watermark = Math.min(...watermarks);
   }
 
-  /** Pairs (place of the key in its group, time) by key group. */
-  #timersOf(timers: TimerQueue, placeOf: Int32Array): Map<number, number[]> {
+  /** Pairs (rank of the key in its group, time) by key group. */
+  #timersOf(timers: TimerQueue, ranks: Int32Array): Map<number, number[]> {
     const pairs = new Map<number, number[]>();
     timers.forEach((time, slot) => {
       const group = this.keys.groupOf(slot);
       const own = pairs.get(group);
-      if (own === undefined) pairs.set(group, [placeOf[slot]!, time]);
-      else own.push(placeOf[slot]!, time);
+      if (own === undefined) pairs.set(group, [ranks[slot]!, time]);
+      else own.push(ranks[slot]!, time);
     });
     return pairs;
   }

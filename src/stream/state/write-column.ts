@@ -47,9 +47,9 @@ function writePlain(writer: ByteWriter, values: readonly unknown[], within: With
   const first = values[0];
   switch (typeof first) {
     case 'undefined':
-      return values.length === 0 && writeNumbers(writer, [], 0);
+      return values.length === 0 && writeNumbers(writer, []);
     case 'number':
-      return writeNumbers(writer, [values], values.length);
+      return writeNumbers(writer, values);
     case 'boolean':
       return writeBooleans(writer, values as readonly boolean[]);
     case 'string':
@@ -62,8 +62,35 @@ function writePlain(writer: ByteWriter, values: readonly unknown[], within: With
   }
 }
 
-/** @param lists whose numbers follow one another; `count` in all */
-function writeNumbers(writer: ByteWriter, lists: readonly (readonly unknown[])[], count: number): boolean {
+function writeNumbers(writer: ByteWriter, values: readonly unknown[]): boolean {
+  const from = writer.at;
+  writer.head(tags.integers, values.length);
+  const integers = writer.int32(values.length);
+  let i = 0;
+  for (; i < values.length; i++) {
+    const value = values[i];
+    if (typeof value !== 'number' || !isSmallInteger(value)) break;
+    integers[i] = value;
+  }
+  if (i === values.length) return true;
+  writer.rewind(from);
+  writer.head(tags.numbers, values.length);
+  const numbers = writer.float64(values.length);
+  for (i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (typeof value !== 'number') return false;
+    numbers[i] = value;
+  }
+  return true;
+}
+
+/** Of 32 bits; not -0, which is another number than 0. */
+export function isSmallInteger(value: number): boolean {
+  return (value | 0) === value && (value !== 0 || 1 / value > 0);
+}
+
+/** The numbers of lists, one list after the other; `count` in all. */
+function writeListedNumbers(writer: ByteWriter, lists: readonly (readonly unknown[])[], count: number): boolean {
   const from = writer.at;
   writer.head(tags.integers, count);
   if (copyIntegers(writer.int32(count), lists)) return true;
@@ -77,14 +104,14 @@ function copyIntegers(to: Int32Array, lists: readonly (readonly unknown[])[]): b
   for (const list of lists) {
     for (let i = 0; i < list.length; i++) {
       const value = list[i];
-      // Not for -0, which is another number than 0.
-      if (typeof value !== 'number' || (value | 0) !== value || (value === 0 && 1 / value < 0)) return false;
+      if (typeof value !== 'number' || !isSmallInteger(value)) return false;
       to[at++] = value;
     }
   }
   return true;
 }
 
+/** A function of its own, which sees lists of one kind only, mostly: then V8 copies their numbers without making an object of each. */
 function copyNumbers(to: Float64Array, lists: readonly (readonly unknown[])[]): boolean {
   let at = 0;
   for (const list of lists) {
@@ -162,7 +189,7 @@ function writeLists(writer: ByteWriter, lists: readonly (readonly unknown[])[], 
   let count = 0;
   lists.forEach((list, i) => (count += lengths[i] = list.length));
   const from = writer.at;
-  if (writeNumbers(writer, lists, count)) return true;
+  if (writeListedNumbers(writer, lists, count)) return true;
   writer.rewind(from);
   const elements = lists.flat();
   // flat() leaves out holes.
@@ -170,16 +197,12 @@ function writeLists(writer: ByteWriter, lists: readonly (readonly unknown[])[], 
 }
 
 function writeRecords(writer: ByteWriter, values: readonly unknown[], within: Within): boolean {
-  const names = Object.keys(values[0] as object);
-  // Assigning __proto__ would not make a property.
-  if (names.length === 0 || names.length > mostNames || names.includes('__proto__')) return false;
-  const columns = columnsOf(values, names);
-  if (columns === undefined) return false;
+  const names = recordNames(values[0]);
+  const columns = names === undefined ? undefined : columnsOf(values, names);
+  if (names === undefined || columns === undefined) return false;
   if (within === 'list' && new Set(values).size < values.length) return false;
   writer.head(tags.records, values.length);
-  const text = Buffer.from(JSON.stringify(names));
-  writer.head(text.length, 0);
-  writer.bytes(text.length).set(text);
+  writeNames(writer, names);
   const arrays: (readonly unknown[])[] = [];
   for (const column of columns) {
     if (!Array.isArray(column[0])) {
@@ -191,6 +214,20 @@ function writeRecords(writer: ByteWriter, values: readonly unknown[], within: Wi
     }
   }
   return true;
+}
+
+/** Properties that become columns; undefined for what is no record. */
+export function recordNames(value: unknown): readonly string[] | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const names = Object.keys(value);
+  // Assigning __proto__ would not make a property.
+  return names.length === 0 || names.length > mostNames || names.includes('__proto__') ? undefined : names;
+}
+
+export function writeNames(writer: ByteWriter, names: readonly string[]): void {
+  const text = Buffer.from(JSON.stringify(names));
+  writer.head(text.length, 0);
+  writer.bytes(text.length).set(text);
 }
 
 /** The values of each property; undefined where the objects differ in more than their values. */

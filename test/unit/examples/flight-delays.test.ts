@@ -4,10 +4,13 @@ import fc from 'fast-check';
 import { evaluate } from '../../../examples/flight-delays/evaluation.js';
 import { addFlight, createLandedWindow, landedCount, lateShare, meanDelay, moveTo } from '../../../examples/flight-delays/landed-window.js';
 
-const spanMs = 1_000;
+const spanMs = 10_000;
+// Windows hold whole seconds; a day's times are as large as those of the file.
+const someDay = Date.UTC(2001, 0, 1);
+const seconds = (min: number, max: number) => fc.integer({ min, max }).map((s) => 1000 * s);
 const flight = fc.record({
-  departsAt: fc.integer({ min: 0, max: 10_000 }),
-  airMs: fc.integer({ min: 1, max: 3_000 }),
+  departsAt: seconds(0, 100).map((ms) => someDay + ms),
+  airMs: seconds(1, 30),
   delay: fc.integer({ min: -20, max: 120 }),
 });
 

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { MillraceError } from '../../../core/errors.js';
+import { raiseHeapFloor } from '../../runtime/thread-heap.js';
 import { reportLost } from './report-lost.js';
 import type { FromThread, ToThread } from './thread-protocol.js';
 
@@ -36,6 +37,7 @@ export class SubtaskThreads {
   }
 
   #start(): Thread {
+    raiseHeapFloor();
     const worker = new Worker(new URL('./subtask-entry.js', import.meta.url), { trackUnmanagedFds: false });
     const thread: Thread = { worker, path: undefined };
     this.#threads.add(thread);

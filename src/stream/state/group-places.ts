@@ -1,0 +1,47 @@
+import type { KeyIndex } from './key-index.js';
+
+/**
+ * Where the keys of a subtask lie in columns that are written group by group:
+ *
+ * ```
+ * slots    s0 s1 s2 s3 …               keys that hold something, in the order in which they came
+ * places   │ group 0 │ group 1 │ …     the same keys; in a group in the order of their slots
+ *          starts[0] starts[1]
+ * ```
+ */
+export class GroupPlaces {
+  readonly slots: Int32Array;
+  /** Group of each of `slots`. */
+  readonly groups: Int32Array;
+  /** Place of each of `slots`. */
+  readonly places: Int32Array;
+  /** First place of each group, and the end of the last one [keyGroups + 1]. */
+  readonly starts: Int32Array;
+  readonly #slotAt: Int32Array;
+
+  constructor(keys: KeyIndex, keyGroups: number) {
+    const slots: number[] = [];
+    keys.forEachLive((slot) => slots.push(slot));
+    this.slots = Int32Array.from(slots);
+    this.groups = Int32Array.from(slots, (slot) => keys.groupOf(slot));
+    this.starts = new Int32Array(keyGroups + 1);
+    for (const group of this.groups) this.starts[group + 1]!++;
+    for (let group = 1; group <= keyGroups; group++) this.starts[group]! += this.starts[group - 1]!;
+    const next = this.starts.slice();
+    this.places = this.groups.map((group) => next[group]!++);
+    this.#slotAt = new Int32Array(slots.length);
+    this.places.forEach((place, i) => (this.#slotAt[place] = slots[i]!));
+  }
+
+  /** The slots of one group, in order. */
+  slotsOf(group: number): Int32Array {
+    return this.#slotAt.subarray(this.starts[group], this.starts[group + 1]);
+  }
+
+  /** By slot: which one it is in its group. */
+  ranks(): Int32Array {
+    const ranks = new Int32Array((this.slots.at(-1) ?? -1) + 1);
+    for (let i = 0; i < this.slots.length; i++) ranks[this.slots[i]!] = this.places[i]! - this.starts[this.groups[i]!]!;
+    return ranks;
+  }
+}
