@@ -23,7 +23,6 @@ import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.runtime.state.KeyGroupStatePartitionStreamProvider;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StatePartitionStreamProvider;
-import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.streaming.api.operators.AbstractInput;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperatorV2;
 import org.apache.flink.streaming.api.operators.BoundedMultiInput;
@@ -68,7 +67,7 @@ final class BridgeOperator extends AbstractStreamOperatorV2<Slice>
   private final KeyGroupRange range;
   private final Snapshots snapshots;
   private final Rendezvous rendezvous;
-  private final NodeMetrics nodeMetrics;
+  private final SideFrames sideFrames;
   private final AtomicBoolean woken = new AtomicBoolean();
   private CompletableFuture<Void> sourceEnd;
   private NodeHost host;
@@ -107,7 +106,7 @@ final class BridgeOperator extends AbstractStreamOperatorV2<Slice>
     range = KeyGroupRangeAssignment.computeKeyGroupRangeForOperatorIndex(info.getMaxNumberOfParallelSubtasks(), parallelism, info.getIndexOfThisSubtask());
     snapshots = new Snapshots(Path.of(task.getTaskManagerInfo().getTmpDirectories()[0]), range);
     rendezvous = new Rendezvous(task.getGlobalAggregateManager(), plan.component(id), info.getAttemptNumber(), vertex.uid() + "/" + info.getIndexOfThisSubtask());
-    nodeMetrics = new NodeMetrics(metrics);
+    sideFrames = new SideFrames(label, plan.millrace(), snapshots, rendezvous, new NodeMetrics(metrics), () -> ready = true);
   }
 
   // ---- Life cycle
@@ -120,18 +119,29 @@ final class BridgeOperator extends AbstractStreamOperatorV2<Slice>
     String job = task.getJobID().toString();
     // Flink keeps the class loader while the job has a slot here, restarts included.
     getRuntimeContext().registerUserCodeClassLoaderReleaseHookIfAbsent("millrace-host", () -> NodeHost.endJob(job));
-    host = NodeHost.acquire(job, !vertex.ownProcess(), plan.host(), task.getUserCodeClassLoader().asClassLoader());
+    host = acquireHost();
     if (isReplaceable()) {
       succession = new Succession(vertex.restarts());
     }
     epoch = rendezvous.epoch();
     restoredId = context.getRestoredCheckpointId().orElse(-1);
-    link = new NodeLink(host, host.connect(label), label, this, 0);
-    sendOpen(0);
+    connect(0);
     int chunks = sendState(context);
     link.send(Frame.of(Frame.START, 0));
     await(() -> ready, plan.host().startTimeoutMs(), "did not open");
     LOG.info("{}: opened in Node, restored checkpoint {}, {} chunks of state", label, restoredId, chunks);
+  }
+
+  private NodeHost acquireHost() throws Exception {
+    return NodeHost.acquire(task.getJobID().toString(), !vertex.ownProcess(), plan.host(), task.getUserCodeClassLoader().asClassLoader());
+  }
+
+  /** @param acknowledged frames of data that predecessors have acknowledged */
+  private void connect(long acknowledged) throws Exception {
+    link = new NodeLink(host, host.connect(label), label, this, acknowledged);
+    long own = epoch + (succession == null ? 0 : succession.restarts.count());
+    OpenRequest.Node node = new OpenRequest.Node(own, succession, Math.max(passed, 0), acknowledged);
+    link.send(Frame.of(Frame.OPEN, 0, OpenRequest.json(plan, vertex, host, task, range, restoredId, node)));
   }
 
   @Override
@@ -219,12 +229,6 @@ final class BridgeOperator extends AbstractStreamOperatorV2<Slice>
     return vertex.restarts() != null && OpenRequest.channels(inputs, vertex.restarts().edge(), task) == 1;
   }
 
-  private void sendOpen(long acknowledged) throws Exception {
-    long own = epoch + (succession == null ? 0 : succession.restarts.count());
-    OpenRequest.Node node = new OpenRequest.Node(own, succession, Math.max(passed, 0), acknowledged);
-    link.send(Frame.of(Frame.OPEN, 0, OpenRequest.json(plan, vertex, host, task, range, restoredId, node)));
-  }
-
   /**
    * Puts a successor in the place of a failed node, while the task lives on. All that the failed one sent has been emitted; it is
    * given what that one did not acknowledge. Mails do not run meanwhile, as they would talk to a node that is not there.
@@ -241,11 +245,10 @@ final class BridgeOperator extends AbstractStreamOperatorV2<Slice>
     Thread.sleep(delayMs);
     if (!host.isAlive()) {
       host.release();
-      host = NodeHost.acquire(task.getJobID().toString(), !vertex.ownProcess(), plan.host(), task.getUserCodeClassLoader().asClassLoader());
+      host = acquireHost();
     }
     ready = false;
-    link = new NodeLink(host, host.connect(label), label, this, failed.acknowledged());
-    sendOpen(failed.acknowledged());
+    connect(failed.acknowledged());
     succession.state().forEach(link::send);
     link.send(Frame.of(Frame.START, 0));
     untilReady();
@@ -485,35 +488,7 @@ final class BridgeOperator extends AbstractStreamOperatorV2<Slice>
     if (succession != null) {
       succession.sent(frame);
     }
-    switch (frame.kind()) {
-      case Frame.READY -> welcome(Json.parse(frame.text()));
-      case Frame.SNAPSHOT -> snapshots.add(frame.number(), frame.target(), frame);
-      case Frame.SNAPSHOT_DONE -> snapshots.done(frame.number());
-      case Frame.METRICS -> nodeMetrics.update(Json.parse(frame.text()));
-      case Frame.PUBLISH -> {
-        JsonNode entry = Json.parse(frame.text());
-        JsonNode value = entry.path("value");
-        rendezvous.publish(entry.path("key").asText(), value.isTextual() ? value.textValue() : value.toString());
-      }
-      case Frame.LOOKUP -> {
-        long request = frame.number();
-        // A successor counts its own requests.
-        NodeLink asker = link;
-        rendezvous.lookup(frame.text(), (key, value) -> asker.send(Frame.of(Frame.FOUND, request, value)));
-      }
-      case Frame.LOG -> log(Json.parse(frame.text()));
-      case Frame.ERROR -> throw Failures.fromNode(frame.text());
-      case Frame.DECLINED -> {
-        // The checkpoint fails; the barrier passes all the same, and in its turn. Flink's REST does not say why, the log does.
-        LOG.warn("{}: declined checkpoint {}: {}", label, frame.number(), frame.text());
-        snapshots.fail(frame.number(), Failures.fromNode(frame.text()));
-        return false;
-      }
-      default -> {
-        return false;
-      }
-    }
-    return true;
+    return sideFrames.take(frame, link);
   }
 
   @Override
@@ -543,26 +518,5 @@ final class BridgeOperator extends AbstractStreamOperatorV2<Slice>
     LOG.warn("{}: failed", label, failure);
     // Does not wait for the mailbox, which may be blocked by backpressure.
     task.failExternally(failure);
-  }
-
-  private void welcome(JsonNode hello) throws Exception {
-    String version = hello.path("millrace").asText(plan.millrace());
-    if (!version.equals(plan.millrace())) {
-      throw Failures.of(
-          "VERSION_MISMATCH",
-          label + ": the job was submitted by millrace " + plan.millrace() + ", the Node host on this TaskManager is " + version + ": install the same version on both",
-          false);
-    }
-    ready = true;
-  }
-
-  private void log(JsonNode entry) {
-    String text = label + ": " + entry.path("message").asText() + (entry.path("fields").isEmpty() ? "" : " " + entry.get("fields"));
-    switch (entry.path("level").asText()) {
-      case "error", "fatal" -> LOG.error(text);
-      case "warn" -> LOG.warn(text);
-      case "debug", "trace" -> LOG.debug(text);
-      default -> LOG.info(text);
-    }
   }
 }

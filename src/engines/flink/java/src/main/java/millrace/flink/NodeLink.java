@@ -68,9 +68,8 @@ final class NodeLink implements Closeable {
   private volatile boolean closing;
   /** The connection is closed by us. */
   private volatile boolean ended;
-  private volatile Exception failure;
-  /** The node has failed, and a successor is to go on. */
-  private volatile boolean lost;
+  /** What broke it, and whether a successor goes on: seen together, or a task that looks in between would fail for good. */
+  private volatile Broken broken;
   /** Frames of data that Node has not acknowledged. */
   private final Queue<Frame> unacknowledged = new ConcurrentLinkedQueue<>();
   private final AtomicLong acknowledged = new AtomicLong();
@@ -87,6 +86,8 @@ final class NodeLink implements Closeable {
     writer = start("millrace-writer " + label, this::write);
     reader = start("millrace-reader " + label, this::read);
   }
+
+  private record Broken(Exception cause, boolean replaced) {}
 
   private static Thread start(String name, Runnable body) {
     Thread thread = new Thread(body, name);
@@ -131,17 +132,20 @@ final class NodeLink implements Closeable {
   }
 
   boolean isLost() {
-    return lost;
+    Broken seen = broken;
+    return seen != null && seen.replaced;
   }
 
   Exception failure() {
-    return failure;
+    Broken seen = broken;
+    return seen == null ? null : seen.cause;
   }
 
   /** Throws what broke the link for good, if anything did. */
   void check() throws Exception {
-    if (failure != null && !lost) {
-      throw failure;
+    Broken seen = broken;
+    if (seen != null && !seen.replaced) {
+      throw seen.cause;
     }
   }
 
@@ -178,11 +182,12 @@ final class NodeLink implements Closeable {
 
   private void fail(Exception cause) {
     if (failing.compareAndSet(false, true)) {
-      failure = cause;
-      if (!closing) {
-        closing = true;
-        if (owner.outlives(cause)) {
-          lost = true;
+      boolean told = !closing;
+      closing = true;
+      boolean replaced = told && owner.outlives(cause);
+      broken = new Broken(cause, replaced);
+      if (told) {
+        if (replaced) {
           owner.arrived();
         } else {
           fromNode.clear();
