@@ -27,14 +27,14 @@ export interface SummaryOptions {
   readonly facts: Readonly<Record<string, unknown>>;
 }
 
-/** A sink of one's own: keeps each prediction, and when the stream has ended writes what it was worth. */
+/** A sink of one's own: keeps the predictions that may count, and when the stream has ended writes what they were worth. */
 export function summary({ path, lastShare, facts }: SummaryOptions): SinkConnector<Prediction> {
   return {
     name: 'summary',
     maxParallelism: 1,
     notes: [path, `last ${lastShare * 100} % of the stream`],
     create() {
-      const predictions = new Predictions();
+      const predictions = new Predictions(lastShare);
       let context: SubtaskContext;
       let startedMs = 0;
       return {
@@ -60,20 +60,15 @@ export function summary({ path, lastShare, facts }: SummaryOptions): SinkConnect
           return { parts: () => chunks };
         },
         endOfInput() {
-          const { times, late, probabilities } = predictions.columns();
-          const order = Uint32Array.from(times, (_, i) => i).sort((a, b) => times[a]! - times[b]!);
-          const tail = Array.from(order.subarray(Math.floor(order.length * (1 - lastShare))));
+          const tail = predictions.tail();
           const seconds = (context.clock.now() - startedMs) / 1000;
-          const result = evaluate(
-            tail.map((i) => probabilities[i]!),
-            tail.map((i) => late[i] === 1),
-          );
-          const examplesPerSecond = Math.round(times.length / seconds);
+          const result = evaluate(tail.probabilities, tail.late);
+          const examplesPerSecond = Math.round(predictions.length / seconds);
           mkdirSync(dirname(path), { recursive: true });
-          writeFileSync(`${path}.tmp`, `${JSON.stringify({ ...result, predictions: times.length, seconds, examplesPerSecond, ...facts }, null, 2)}\n`);
+          writeFileSync(`${path}.tmp`, `${JSON.stringify({ ...result, predictions: predictions.length, seconds, examplesPerSecond, ...facts }, null, 2)}\n`);
           renameSync(`${path}.tmp`, path);
           context.report('console', [
-            `AUC ${result.auc.toFixed(4)}, log loss ${result.logLoss.toFixed(4)} over the last ${tail.length} flights; ${times.length} flights, ${examplesPerSecond} examples/s`,
+            `AUC ${result.auc.toFixed(4)}, log loss ${result.logLoss.toFixed(4)} over the last ${tail.late.length} flights; ${predictions.length} flights, ${examplesPerSecond} examples/s`,
             `written: ${[path, ...Object.values(facts).filter((fact) => typeof fact === 'string')].join(', ')}`,
           ]);
         },

@@ -2,6 +2,8 @@
 const blockRows = 16_384;
 const rowBytes = 13;
 const headBytes = 16;
+/** Count and latest time of what was forgotten, float64; a block with rows is longer. */
+const forgottenBytes = 16;
 const version = 1;
 
 /**
@@ -10,39 +12,84 @@ const version = 1;
  * ```
  * version u32 │ rows u32 │ 8 B │ times float64 × rows │ probabilities float32 × rows │ late u8 × rows
  * ```
- * A full block never changes, so a checkpoint takes it as it is: what a checkpoint costs does not grow with a copy of
- * everything since the start of the stream.
+ * A full block never changes, so a checkpoint takes it as it is. Only the last share of the stream counts in the end, wherever that
+ * will be, so a block that lies before the last share of what has come so far is forgotten: neither memory nor checkpoints hold
+ * the whole stream.
+ *
+ * ```
+ *   0           dropped      (1 - lastShare) × length      length
+ *   ├─ forgotten ─┼─ slack ──┬──────── counts so far ────────┤
+ * ```
  */
 export class Predictions {
+  readonly #lastShare: number;
   readonly #full: Block[] = [];
   #last = new Block(blockRows);
+  #dropped = 0;
+  #latestDropped = -Infinity;
 
+  /** @param lastShare the last part of the stream that counts, by time, 0..1 */
+  constructor(lastShare: number) {
+    this.#lastShare = lastShare;
+  }
+
+  /** Of the whole stream. */
   get length(): number {
-    return this.#full.length * blockRows + this.#last.rows;
+    return this.#dropped + this.#full.length * blockRows + this.#last.rows;
   }
 
   add(time: number, late: boolean, probability: number): void {
     if (this.#last.rows === blockRows) {
       this.#full.push(this.#last);
       this.#last = new Block(blockRows);
+      this.#forget();
     }
     this.#last.add(time, late, probability);
   }
 
-  /** The blocks; the last one as a copy, because more comes into it. */
+  /** What was forgotten, then the blocks; the last one as a copy, because more comes into it. */
   snapshot(): Uint8Array[] {
-    return [...this.#full.map(({ bytes }) => bytes), this.#last.cut()];
+    const forgotten = new Uint8Array(Float64Array.of(this.#dropped, this.#latestDropped).buffer);
+    return [forgotten, ...this.#full.map(({ bytes }) => bytes), ...(this.#last.rows === 0 ? [] : [this.#last.cut()])];
   }
 
-  /** Adds the predictions of a block that snapshot() gave. */
+  /** Adds a piece that snapshot() gave. */
   restore(bytes: Uint8Array): void {
+    if (bytes.length === forgottenBytes) {
+      [this.#dropped, this.#latestDropped] = new Float64Array(new Uint8Array(bytes).buffer) as unknown as [number, number];
+      return;
+    }
     const { times, late, probabilities, rows } = Block.of(bytes);
     for (let i = 0; i < rows; i++) this.add(times[i]!, late[i] === 1, probabilities[i]!);
   }
 
-  /** All of them, as columns. */
-  columns(): { readonly times: Float64Array; readonly late: Uint8Array; readonly probabilities: Float32Array } {
-    const { length } = this;
+  /**
+   * Those of the last share of the stream, by time.
+   *
+   * @throws where one of them may have been forgotten, because predictions came in another order than that of their times
+   */
+  tail(): { readonly late: boolean[]; readonly probabilities: number[] } {
+    const held = this.#columns();
+    const order = Uint32Array.from(held.times, (_, i) => i).sort((a, b) => held.times[a]! - held.times[b]!);
+    const count = this.length - Math.floor(this.length * (1 - this.#lastShare));
+    const last = order.subarray(order.length - count);
+    if (last.length < count || held.times[last[0]!]! < this.#latestDropped) {
+      throw new Error(`the last ${count} predictions lie further apart than ${blockRows} from the order of their times`);
+    }
+    return { late: Array.from(last, (i) => held.late[i] === 1), probabilities: Array.from(last, (i) => held.probabilities[i]!) };
+  }
+
+  #forget(): void {
+    // A block of slack, because predictions of several workers come nearly in order of time only.
+    while (this.#full.length > 0 && this.#dropped + 2 * blockRows <= this.length * (1 - this.#lastShare)) {
+      const { times } = this.#full.shift()!;
+      this.#latestDropped = times.reduce((latest, time) => Math.max(latest, time), this.#latestDropped);
+      this.#dropped += blockRows;
+    }
+  }
+
+  #columns(): { readonly times: Float64Array; readonly late: Uint8Array; readonly probabilities: Float32Array } {
+    const length = this.length - this.#dropped;
     const all = { times: new Float64Array(length), late: new Uint8Array(length), probabilities: new Float32Array(length) };
     let at = 0;
     for (const { times, late, probabilities, rows } of [...this.#full, this.#last]) {
