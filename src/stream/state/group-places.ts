@@ -20,17 +20,24 @@ export class GroupPlaces {
   readonly #slotAt: Int32Array;
 
   constructor(keys: KeyIndex, keyGroups: number) {
-    const slots: number[] = [];
-    keys.forEachLive((slot) => slots.push(slot));
-    this.slots = Int32Array.from(slots);
-    this.groups = Int32Array.from(slots, (slot) => keys.groupOf(slot));
+    this.slots = keys.liveSlots();
+    const { length } = this.slots;
+    this.groups = new Int32Array(length);
+    this.places = new Int32Array(length);
     this.starts = new Int32Array(keyGroups + 1);
-    for (const group of this.groups) this.starts[group + 1]!++;
+    this.#slotAt = new Int32Array(length);
+    for (let i = 0; i < length; i++) {
+      const group = keys.groupOf(this.slots[i]!);
+      this.groups[i] = group;
+      this.starts[group + 1]!++;
+    }
     for (let group = 1; group <= keyGroups; group++) this.starts[group]! += this.starts[group - 1]!;
     const next = this.starts.slice();
-    this.places = this.groups.map((group) => next[group]!++);
-    this.#slotAt = new Int32Array(slots.length);
-    this.places.forEach((place, i) => (this.#slotAt[place] = slots[i]!));
+    for (let i = 0; i < length; i++) {
+      const place = next[this.groups[i]!]!++;
+      this.places[i] = place;
+      this.#slotAt[place] = this.slots[i]!;
+    }
   }
 
   /** The slots of one group, in order. */

@@ -44,9 +44,12 @@ export class KeyIndex {
     return ((this.#hashes[slot] as number) >>> 0) % this.#keyGroups;
   }
 
-  /** Visits every slot that holds something. */
-  forEachLive(visit: (slot: number) => void): void {
-    for (let slot = 0; slot < this.#keys.length; slot++) if (this.#keys[slot] !== undefined && this.#isLive(slot)) visit(slot);
+  /** Every slot that holds something, ascending. */
+  liveSlots(): Int32Array {
+    const slots = new Int32Array(this.#keys.length);
+    let count = 0;
+    for (let slot = 0; slot < slots.length; slot++) if (this.#keys[slot] !== undefined && this.#isLive(slot)) slots[count++] = slot;
+    return slots.subarray(0, count);
   }
 
   /** The slot of each row's key [length]; new keys get new ones. */

@@ -10,6 +10,12 @@ export class ScratchNumbers {
     this.#taken = 0;
   }
 
+  /** Integers; hold what they held. */
+  takeIntegers(length: number): Int32Array {
+    const memory = this.take(Math.ceil(length / 2));
+    return new Int32Array(memory.buffer, memory.byteOffset, length);
+  }
+
   /** Holds what it held. */
   take(length: number): Float64Array {
     const from = this.#taken;

@@ -32,7 +32,7 @@ class Subtask {
 
   values(): Values {
     const values: Values = new Map();
-    this.state.keys.forEachLive((slot) => {
+    this.state.keys.liveSlots().forEach((slot) => {
       const key = this.state.keys.keyOf(slot);
       values.set(key, this.at(key).value);
     });
