@@ -154,11 +154,12 @@ export class KafkaBroker {
   async createTopic(topic: string, partitions = 1, configEntries: { readonly name: string; readonly value: string }[] = [], replicas = 1): Promise<void> {
     const wanted = { topic, numPartitions: partitions, replicationFactor: replicas, configEntries };
     await this.admin(async (admin) => {
-      await admin.createTopics({ topics: [wanted], waitForLeaders: false }).catch(async (thrown: unknown) => {
-        // A busy broker may answer late: the client asks again, and is told that the topic is there.
-        if (!(await admin.listTopics()).includes(topic)) throw thrown;
-      });
-      await untilLed(admin, topic, partitions);
+      // A busy broker may answer late, and the topic is there all the same.
+      const failure: unknown = await admin.createTopics({ topics: [wanted], waitForLeaders: false }).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      await untilLed(admin, topic, partitions, failure);
     });
   }
 
@@ -260,12 +261,12 @@ export class KafkaBroker {
 }
 
 /** Until each partition has its leader: a client that writes before may write twice. */
-async function untilLed(admin: Admin, topic: string, count: number): Promise<void> {
+async function untilLed(admin: Admin, topic: string, count: number, cause?: unknown): Promise<void> {
   const deadline = Date.now() + stopTimeoutMs;
   for (;;) {
     const offsets = await admin.fetchTopicOffsets(topic).catch(() => []);
     if (offsets.length === count) return;
-    if (Date.now() > deadline) throw new Error(`topic ${topic} has no ${count} partitions after ${stopTimeoutMs} ms`);
+    if (Date.now() > deadline) throw new Error(`topic ${topic} has no ${count} partitions after ${stopTimeoutMs} ms`, { cause });
     await setTimeout(pollMs);
   }
 }
