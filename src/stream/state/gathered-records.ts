@@ -1,8 +1,9 @@
 import type { ByteWriter } from './byte-writer.js';
 import { tags } from './column-format.js';
+import { copyIntegers, copyNumbers, isSmallInteger } from './copy-numbers.js';
 import type { GroupPlaces } from './group-places.js';
 import type { ScratchNumbers } from './scratch-numbers.js';
-import { isSmallInteger, recordNames, writeColumn, writeNames } from './write-column.js';
+import { recordNames, writeColumn, writeNames } from './write-column.js';
 
 /** Of 32 bits where all are integers: half as much to write and to read again. */
 type Numbers = Int32Array | Float64Array;
@@ -142,25 +143,6 @@ function gatherLists(
   };
   const count = starts.at(-1)!;
   return scatter(scratch.takeIntegers(count), copyIntegers) ?? scatter(scratch.take(count), copyNumbers);
-}
-
-function copyIntegers(list: readonly unknown[], to: Int32Array, at: number): boolean {
-  for (let i = 0; i < list.length; i++) {
-    const value = list[i];
-    if (typeof value !== 'number' || !isSmallInteger(value)) return false;
-    to[at + i] = value;
-  }
-  return true;
-}
-
-/** A function of its own, which sees lists of one kind, mostly: then V8 makes no object of each number. */
-function copyNumbers(list: readonly unknown[], to: Float64Array, at: number): boolean {
-  for (let i = 0; i < list.length; i++) {
-    const value = list[i];
-    if (typeof value !== 'number') return false;
-    to[at + i] = value;
-  }
-  return true;
 }
 
 /** No list is in two properties of a record, where a change of one would be a change of the other. */

@@ -1,5 +1,6 @@
 import { serialize } from 'node:v8';
 import type { ByteWriter } from './byte-writer.js';
+import { copyIntegers, copyNumbers } from './copy-numbers.js';
 import { tags } from './column-format.js';
 
 /** More properties than a record of fields has: a dictionary, which no other value will be like. */
@@ -47,9 +48,9 @@ function writePlain(writer: ByteWriter, values: readonly unknown[], within: With
   const first = values[0];
   switch (typeof first) {
     case 'undefined':
-      return values.length === 0 && writeNumbers(writer, []);
+      return values.length === 0 && writeNumbers(writer, [], 0);
     case 'number':
-      return writeNumbers(writer, values);
+      return writeNumbers(writer, [values], values.length);
     case 'boolean':
       return writeBooleans(writer, values as readonly boolean[]);
     case 'string':
@@ -62,64 +63,21 @@ function writePlain(writer: ByteWriter, values: readonly unknown[], within: With
   }
 }
 
-function writeNumbers(writer: ByteWriter, values: readonly unknown[]): boolean {
-  const from = writer.at;
-  writer.head(tags.integers, values.length);
-  const integers = writer.int32(values.length);
-  let i = 0;
-  for (; i < values.length; i++) {
-    const value = values[i];
-    if (typeof value !== 'number' || !isSmallInteger(value)) break;
-    integers[i] = value;
-  }
-  if (i === values.length) return true;
-  writer.rewind(from);
-  writer.head(tags.numbers, values.length);
-  const numbers = writer.float64(values.length);
-  for (i = 0; i < values.length; i++) {
-    const value = values[i];
-    if (typeof value !== 'number') return false;
-    numbers[i] = value;
-  }
-  return true;
-}
-
-/** Of 32 bits; not -0, which is another number than 0. */
-export function isSmallInteger(value: number): boolean {
-  return (value | 0) === value && (value !== 0 || 1 / value > 0);
-}
-
-/** The numbers of lists, one list after the other; `count` in all. */
-function writeListedNumbers(writer: ByteWriter, lists: readonly (readonly unknown[])[], count: number): boolean {
+/** @param lists whose numbers follow one another; `count` in all */
+function writeNumbers(writer: ByteWriter, lists: readonly (readonly unknown[])[], count: number): boolean {
   const from = writer.at;
   writer.head(tags.integers, count);
-  if (copyIntegers(writer.int32(count), lists)) return true;
+  if (copyAll(lists, writer.int32(count), copyIntegers)) return true;
   writer.rewind(from);
   writer.head(tags.numbers, count);
-  return copyNumbers(writer.float64(count), lists);
+  return copyAll(lists, writer.float64(count), copyNumbers);
 }
 
-function copyIntegers(to: Int32Array, lists: readonly (readonly unknown[])[]): boolean {
+function copyAll<T>(lists: readonly (readonly unknown[])[], to: T, copy: (list: readonly unknown[], to: T, at: number) => boolean): boolean {
   let at = 0;
   for (const list of lists) {
-    for (let i = 0; i < list.length; i++) {
-      const value = list[i];
-      if (typeof value !== 'number' || !isSmallInteger(value)) return false;
-      to[at++] = value;
-    }
-  }
-  return true;
-}
-
-/** A function of its own, which sees lists of one kind only, mostly: then V8 copies their numbers without making an object of each. */
-function copyNumbers(to: Float64Array, lists: readonly (readonly unknown[])[]): boolean {
-  let at = 0;
-  for (const list of lists) {
-    for (let i = 0; i < list.length; i++) {
-      const value = list[i];
-      if (typeof value !== 'number') return false;
-      to[at++] = value;
-    }
+    if (!copy(list, to, at)) return false;
+    at += list.length;
   }
   return true;
 }
@@ -189,7 +147,7 @@ function writeLists(writer: ByteWriter, lists: readonly (readonly unknown[])[], 
   let count = 0;
   lists.forEach((list, i) => (count += lengths[i] = list.length));
   const from = writer.at;
-  if (writeListedNumbers(writer, lists, count)) return true;
+  if (writeNumbers(writer, lists, count)) return true;
   writer.rewind(from);
   const elements = lists.flat();
   // flat() leaves out holes.
