@@ -16,9 +16,13 @@ export interface GroupState {
   readonly watermark: number;
 }
 
-/** What is encoded: the values of a state, or a function that writes their column. */
-export interface EncodableGroup extends Omit<GroupState, 'state'> {
-  readonly state: Readonly<Record<string, readonly unknown[] | ((writer: ByteWriter) => void)>>;
+/** Values, or a function that writes their column. */
+export type EncodableColumn = readonly unknown[] | ((writer: ByteWriter) => void);
+
+/** What is encoded. */
+export interface EncodableGroup extends Omit<GroupState, 'keys' | 'state'> {
+  readonly keys: EncodableColumn;
+  readonly state: Readonly<Record<string, EncodableColumn>>;
 }
 
 /** The first one was all in V8's structured clone encoding; see state-bytes.ts. */
@@ -44,10 +48,9 @@ export class GroupEncoder {
     writer.bytes(8).fill(0)[0] = versions.columns;
     writer.float64(1)[0] = watermark;
     try {
-      for (const column of [keys, eventTimers, processingTimers, Object.keys(state)]) writeColumn(writer, column);
-      for (const values of Object.values(state)) {
-        if (typeof values === 'function') values(writer);
-        else writeColumn(writer, values);
+      for (const column of [keys, eventTimers, processingTimers, Object.keys(state), ...Object.values(state)]) {
+        if (typeof column === 'function') column(writer);
+        else writeColumn(writer, column);
       }
     } catch (thrown) {
       throw cannotEncode(thrown, this.operator);

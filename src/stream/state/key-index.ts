@@ -24,6 +24,7 @@ export class KeyIndex {
   /** Slots of keys that came as JavaScript strings, which have a hash of their own already. */
   readonly #byString = new Map<string, number>();
   #used = 0;
+  #reused = 0;
 
   /** @param options.isLive whether a slot holds state or timers */
   constructor({ keyGroups, isLive }: { readonly keyGroups: number; readonly isLive: (slot: number) => boolean }) {
@@ -34,6 +35,11 @@ export class KeyIndex {
   /** One more than the highest slot in use. */
   get slotCount(): number {
     return this.#keys.length;
+  }
+
+  /** How many times a slot was given to another key than its first. */
+  get reused(): number {
+    return this.#reused;
   }
 
   keyOf(slot: number): Key {
@@ -110,7 +116,9 @@ export class KeyIndex {
   }
 
   #insert(at: number, key: Key, hash: number): number {
-    const slot = this.#free.pop() ?? this.#keys.length;
+    const free = this.#free.pop();
+    if (free !== undefined) this.#reused++;
+    const slot = free ?? this.#keys.length;
     this.#keys[slot] = key;
     if (slot >= this.#hashes.length) {
       const grown = new Int32Array(this.#hashes.length * 2);

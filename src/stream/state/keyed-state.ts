@@ -1,13 +1,14 @@
 import { MillraceError } from '../../core/errors.js';
 import type { StateChunk, SubtaskContext } from '../subtask.js';
 import { TimerQueue } from '../time/timer-queue.js';
-import type { ByteWriter } from './byte-writer.js';
 import { createCell, type CurrentSlot, type StateCell } from './cells.js';
 import type { StateDescriptors } from './descriptors.js';
 import { GatheredRecords } from './gathered-records.js';
+import { GroupKeys } from './group-keys.js';
 import { GroupPlaces } from './group-places.js';
 import { KeyIndex } from './key-index.js';
-import { decodeGroup, GroupEncoder, type GroupState } from './group-state.js';
+import type { Key } from './key.js';
+import { decodeGroup, GroupEncoder, type EncodableColumn, type GroupState } from './group-state.js';
 import { ScratchNumbers } from './scratch-numbers.js';
 
 /**
@@ -30,6 +31,9 @@ export class KeyedState implements CurrentSlot {
   readonly #context: SubtaskContext;
   readonly #encoder: GroupEncoder;
   readonly #scratch = new ScratchNumbers();
+  /** By key group, as of the last snapshot; of use until a slot is given to another key. */
+  #groupKeys: GroupKeys[] = [];
+  #reused = 0;
 
   constructor(context: SubtaskContext, descriptors: StateDescriptors) {
     this.#context = context;
@@ -55,18 +59,21 @@ export class KeyedState implements CurrentSlot {
     const processingTimers = this.#timersOf(this.processingTimers, ranks);
     this.#scratch.clear();
     const gathered = new Map([...this.#cells].map(([name, { values }]) => [name, GatheredRecords.of(values, places, this.#scratch)]));
+    if (this.keys.reused > this.#reused) this.#groupKeys = [];
+    this.#reused = this.keys.reused;
+    const keyOf = (slot: number): Key => this.keys.keyOf(slot);
     const chunks: StateChunk[] = [];
     for (let keyGroup = 0; keyGroup < total; keyGroup++) {
       const slots = places.slotsOf(keyGroup);
       // A group without keys keeps the watermark.
       const keepsWatermark = this.watermark > -Infinity && keyGroup >= from && keyGroup < to;
       if (slots.length === 0 && !keepsWatermark) continue;
-      const stateOf = ([name, { values }]: [string, StateCell]): [string, unknown[] | ((writer: ByteWriter) => void)] => {
+      const stateOf = ([name, { values }]: [string, StateCell]): [string, EncodableColumn] => {
         const records = gathered.get(name);
         return [name, records === undefined ? pick(slots, (slot) => values[slot]) : (writer) => records.write(writer, keyGroup)];
       };
       const bytes = this.#encoder.encode({
-        keys: pick(slots, (slot) => this.keys.keyOf(slot)),
+        keys: (writer) => (this.#groupKeys[keyGroup] ??= new GroupKeys()).write(writer, slots, keyOf),
         state: Object.fromEntries([...this.#cells].map(stateOf)),
         eventTimers: eventTimers.get(keyGroup) ?? [],
         processingTimers: processingTimers.get(keyGroup) ?? [],

@@ -5,7 +5,7 @@ import { tags } from './column-format.js';
 
 /** More properties than a record of fields has: a dictionary, which no other value will be like. */
 const mostNames = 64;
-const longestTuple = 16;
+export const longestTuple = 16;
 
 /** What may lie within the value that is being written. */
 type Within = 'key' | 'list' | 'record' | 'listed record';
