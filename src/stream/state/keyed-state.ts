@@ -9,7 +9,6 @@ import { GroupPlaces } from './group-places.js';
 import { KeyIndex } from './key-index.js';
 import type { Key } from './key.js';
 import { decodeGroup, GroupEncoder, type EncodableColumn, type GroupState } from './group-state.js';
-import { ScratchNumbers } from './scratch-numbers.js';
 
 /**
  * The keyed state of one subtask: slots of keys, a cell per declared state, timers, and the watermark.
@@ -30,7 +29,7 @@ export class KeyedState implements CurrentSlot {
   readonly #cells: ReadonlyMap<string, StateCell>;
   readonly #context: SubtaskContext;
   readonly #encoder: GroupEncoder;
-  readonly #scratch = new ScratchNumbers();
+  readonly #gathered: ReadonlyMap<string, GatheredRecords>;
   /** By key group, as of the last snapshot; of use until a slot is given to another key. */
   #groupKeys: GroupKeys[] = [];
   #reused = 0;
@@ -39,6 +38,7 @@ export class KeyedState implements CurrentSlot {
     this.#context = context;
     this.#encoder = new GroupEncoder(context.operator.name);
     this.#cells = new Map(Object.entries(descriptors).map(([name, descriptor]) => [name, createCell(descriptor, this)]));
+    this.#gathered = new Map([...this.#cells.keys()].map((name) => [name, new GatheredRecords()]));
     const cells = [...this.#cells.values()];
     this.keys = new KeyIndex({
       keyGroups: context.keyGroups.total,
@@ -57,8 +57,7 @@ export class KeyedState implements CurrentSlot {
     const ranks = places.ranks();
     const eventTimers = this.#timersOf(this.eventTimers, ranks);
     const processingTimers = this.#timersOf(this.processingTimers, ranks);
-    this.#scratch.clear();
-    const gathered = new Map([...this.#cells].map(([name, { values }]) => [name, GatheredRecords.of(values, places, this.#scratch)]));
+    const gathered = new Map([...this.#gathered].filter(([name, records]) => records.gather(this.#cells.get(name)!.values, places)));
     if (this.keys.reused > this.#reused) this.#groupKeys = [];
     this.#reused = this.keys.reused;
     const keyOf = (slot: number): Key => this.keys.keyOf(slot);
