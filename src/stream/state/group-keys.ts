@@ -1,6 +1,7 @@
 import type { ByteWriter } from './byte-writer.js';
 import { tags } from './column-format.js';
 import { isSmallInteger } from './copy-numbers.js';
+import { pick } from './group-places.js';
 import { isTuple, type Key, type KeyPart } from './key.js';
 import { longestTuple, writeColumn } from './write-column.js';
 
@@ -29,7 +30,7 @@ export class GroupKeys {
    */
   write(writer: ByteWriter, slots: Int32Array, keyOf: (slot: number) => Key): void {
     if (!this.#follow(slots, keyOf)) {
-      writeColumn(writer, Array.from(slots, keyOf));
+      writeColumn(writer, pick(slots, keyOf));
       return;
     }
     const parts = this.#types!.length;

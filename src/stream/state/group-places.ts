@@ -52,3 +52,10 @@ export class GroupPlaces {
     return ranks;
   }
 }
+
+/** What Array.from() gives, without an iterator for each step. */
+export function pick<T>(slots: Int32Array, of: (slot: number) => T): T[] {
+  const picked: T[] = [];
+  for (let i = 0; i < slots.length; i++) picked.push(of(slots[i]!));
+  return picked;
+}

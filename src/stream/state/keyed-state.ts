@@ -5,7 +5,7 @@ import { createCell, type CurrentSlot, type StateCell } from './cells.js';
 import type { StateDescriptors } from './descriptors.js';
 import { GatheredRecords } from './gathered-records.js';
 import { GroupKeys } from './group-keys.js';
-import { GroupPlaces } from './group-places.js';
+import { GroupPlaces, pick } from './group-places.js';
 import { KeyIndex } from './key-index.js';
 import type { Key } from './key.js';
 import { decodeGroup, GroupEncoder, type EncodableColumn, type GroupState } from './group-state.js';
@@ -122,13 +122,6 @@ export class KeyedState implements CurrentSlot {
       `${this.#context.operator.name}: the restored state has ${unknown.join(', ')}, which the operator no longer declares; declare it again, or give the operator another uid to start without state`,
     );
   }
-}
-
-/** What Array.from() gives, without an iterator for each step. */
-function pick<T>(slots: Int32Array, of: (slot: number) => T): T[] {
-  const picked: T[] = [];
-  for (let i = 0; i < slots.length; i++) picked.push(of(slots[i]!));
-  return picked;
 }
 
 function restoreTimers(pairs: readonly number[], slots: readonly number[], timers: TimerQueue): void {

@@ -1,6 +1,6 @@
 import { serialize } from 'node:v8';
 import type { ByteWriter } from './byte-writer.js';
-import { copyIntegers, copyNumbers } from './copy-numbers.js';
+import { copyIntegers, copyNumbers, isSmallInteger } from './copy-numbers.js';
 import { tags } from './column-format.js';
 
 /** More properties than a record of fields has: a dictionary, which no other value will be like. */
@@ -37,7 +37,14 @@ function writeValues(writer: ByteWriter, values: readonly unknown[]): void {
 }
 
 function writeAny(writer: ByteWriter, values: readonly unknown[]): void {
-  const bytes = serialize(values);
+  // V8 encodes an array by whether it has room for holes, and a number by whether it has been in an array of doubles, both of
+  // which depend on what happened before: equal states are to be equal bytes.
+  const array = new Array<unknown>(values.length).fill(undefined);
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    array[i] = typeof value === 'number' && isSmallInteger(value) ? value | 0 : value;
+  }
+  const bytes = serialize(array);
   writer.head(tags.any, values.length);
   writer.head(bytes.length, 0);
   writer.bytes(bytes.length).set(bytes);

@@ -97,9 +97,8 @@ test('a group has the same bytes, whether columns were gathered over all groups 
       for (const { keyGroup, bytes } of subtask.state.snapshot()) {
         const own = [...subtask.values()].filter(([key]) => keyGroupOf(key, keyGroups) === keyGroup);
         const alone = {
-          keys: Array.from(own, ([key]) => key),
-          // V8 encodes an array that map() made in another way than one without room for holes.
-          state: { window: Array.from(own, ([, value]) => value) },
+          keys: own.map(([key]) => key),
+          state: { window: own.map(([, value]) => value) },
           eventTimers: [],
           processingTimers: [],
           watermark: 7,
@@ -118,6 +117,19 @@ test('a later, smaller snapshot holds nothing of an earlier one', () => {
   for (let key = 0; key < 40; key++) subtask.at(key).value = key === 3 ? { flights: [1.5], first: 2 } : undefined;
   const restored = new Subtask(0, 1, subtask.state.snapshot());
   assert.deepStrictEqual(restored.values(), new Map([[3, { flights: [1.5], first: 2 }]]));
+});
+
+test('a slot that was given to another key is encoded with that key', () => {
+  const subtask = new Subtask(0, 1, []);
+  const last = 3000;
+  // One key at a time holds something: where the table would have to grow, slots of the others are handed out again.
+  for (let key = 0; key <= last; key++) {
+    subtask.at(key).value = { first: key };
+    if (key % 10 === 0) subtask.state.snapshot();
+    if (key < last) subtask.at(key).value = undefined;
+  }
+  assert.ok(subtask.state.keys.slotCount < 1000, 'no slot was handed out again');
+  assert.deepStrictEqual(new Subtask(0, 1, subtask.state.snapshot()).values(), new Map([[last, { first: last }]]));
 });
 
 function byKey([a]: [Key, unknown], [b]: [Key, unknown]): number {
