@@ -54,9 +54,8 @@ export class KeyedState implements CurrentSlot {
   snapshot(): StateChunk[] {
     const { from, to, total } = this.#context.keyGroups;
     const places = new GroupPlaces(this.keys, total);
-    const ranks = places.ranks();
-    const eventTimers = this.#timersOf(this.eventTimers, ranks);
-    const processingTimers = this.#timersOf(this.processingTimers, ranks);
+    const eventTimers = this.#timersOf(this.eventTimers, places);
+    const processingTimers = this.#timersOf(this.processingTimers, places);
     const gathered = new Map([...this.#gathered].filter(([name, records]) => records.gather(this.#cells.get(name)!.values, places)));
     if (this.keys.reused > this.#reused) this.#groupKeys = [];
     this.#reused = this.keys.reused;
@@ -103,8 +102,10 @@ export class KeyedState implements CurrentSlot {
   }
 
   /** Pairs (rank of the key in its group, time) by key group. */
-  #timersOf(timers: TimerQueue, ranks: Int32Array): Map<number, number[]> {
+  #timersOf(timers: TimerQueue, places: GroupPlaces): Map<number, number[]> {
     const pairs = new Map<number, number[]>();
+    if (timers.size === 0) return pairs;
+    const ranks = places.ranks();
     timers.forEach((time, slot) => {
       const group = this.keys.groupOf(slot);
       const own = pairs.get(group);
