@@ -77,6 +77,12 @@ export function ringCapacityBytes(memory: RingMemory): number {
   return memory.buffer.byteLength - slotsAt;
 }
 
+/** True where all that was written has been released. */
+export function isRingEmpty({ buffer }: RingMemory): boolean {
+  const cells = new Int32Array(buffer);
+  return Atomics.load(cells, writtenCell) === Atomics.load(cells, releasedCell);
+}
+
 /** The number of a frame as int64 words; the ends of int64 stand for the infinities. Fractions are floored. */
 export function writeFrameNumber(words: Int32Array, cell: number, value: number): void {
   if (value === Infinity || value === -Infinity) {

@@ -1,8 +1,6 @@
 import { encodeError, MillraceError, systemClock } from '../../../core/index.js';
-import type { JobEdge, JobGraph, JobVertex } from '../../../stream/job-graph.js';
+import type { JobGraph, JobVertex } from '../../../stream/job-graph.js';
 import { createSubtask } from '../../runtime/create-subtask.js';
-import { createExchange, edgeSource } from '../../runtime/edges.js';
-import type { ExchangeWriter } from '../../runtime/exchange-writer.js';
 import { HeldInputs } from '../../runtime/held-inputs.js';
 import { unacknowledgedGauge } from '../../runtime/held-reader.js';
 import { isLasting } from '../../runtime/lasting-failures.js';
@@ -10,23 +8,25 @@ import { MetricsBlock, metricsBlockBytes } from '../../runtime/metrics-block.js'
 import type { OperatorDriver } from '../../runtime/operator-driver.js';
 import type { FromSubtask, MetricEntry, SubtaskPlacement } from '../../runtime/protocol.js';
 import { RendezvousClient } from '../../runtime/rendezvous.js';
-import { isNamed } from '../../runtime/replaceable.js';
-import { RepeatingWriter } from '../../runtime/repeating-writer.js';
 import type { SubtaskRunner } from '../../runtime/subtask-runner.js';
+import { Acknowledgements } from './acknowledgements.js';
+import { Backpressure, backpressuredSeconds } from './backpressure.js';
 import { checkParallelism } from './check-parallelism.js';
 import type { RestoredState } from './chunk-wire.js';
-import { LinkGate, type GateEdge } from './link-gate.js';
-import { LinkWriter } from './link-writer.js';
+import type { HostRings } from './host-rings.js';
+import { LinkDoorbell } from './link-doorbell.js';
+import { LinkGate } from './link-gate.js';
 import type { Link } from './link.js';
-import { LocalDoorbell } from './local-doorbell.js';
 import { reportedMetrics } from './metrics-report.js';
 import type { OpenRequest } from './open-request.js';
 import { PassedBarriers } from './passed-barriers.js';
 import { ReportClient } from './report-client.js';
 import { StateStream } from './state-stream.js';
+import { SubtaskPlace } from './subtask-place.js';
 import { linkKind, type LinkFrame } from './wire.js';
 
 const metricsEveryMs = 2_000;
+const backpressureEveryMs = 200;
 /** See flink-metrics.ts, which sums it up. */
 const nodeRestartsCounter = 'node_restarts_total';
 
@@ -35,6 +35,8 @@ export interface SubtaskConnection {
   readonly graph: JobGraph;
   readonly restored: RestoredState;
   readonly link: Link;
+  /** To others of its host; undefined: all goes through Flink. */
+  readonly rings: HostRings | undefined;
   /** Hears all that the subtask says; what is for {@link ConnectedSubtask.hear} is handed on to it. */
   readonly post: (message: FromSubtask) => void;
 }
@@ -46,11 +48,13 @@ export function connectSubtask(connection: SubtaskConnection): ConnectedSubtask 
 
 /** See {@link connectSubtask}. */
 export class ConnectedSubtask {
-  readonly doorbell = new LocalDoorbell();
+  readonly doorbell = new LinkDoorbell();
   readonly runner: SubtaskRunner;
   readonly open: () => Promise<boolean>;
   readonly state: StateStream;
   readonly #link: Link;
+  readonly #rings: HostRings | undefined;
+  readonly #place: SubtaskPlace;
   readonly #request: OpenRequest;
   readonly #drivers: readonly OperatorDriver[];
   readonly #barriers: PassedBarriers;
@@ -58,18 +62,21 @@ export class ConnectedSubtask {
   readonly #reports: ReportClient;
   readonly #metrics: MetricEntry[] = [];
   readonly #values: Float64Array;
+  readonly #backpressure: Backpressure;
   #gate!: LinkGate;
   #watermark = -Infinity;
 
-  constructor({ request, graph, restored, link, post }: SubtaskConnection) {
+  constructor({ request, graph, restored, link, rings, post }: SubtaskConnection) {
     const vertex = vertexOf(graph, request);
     const { index, parallelism, epoch, task } = request;
     checkParallelism(vertex, parallelism);
     const uids = vertex.operators.map(({ uid }) => uid);
     this.#link = link;
+    this.#rings = rings;
+    this.#backpressure = new Backpressure(performance.now(), (isOn) => link.send({ kind: linkKind.backpressured, flags: isOn ? 1 : 0 }));
     this.#request = request;
     this.#acks = new Acknowledgements(link);
-    const place = new Place(graph, vertex, request);
+    const place = (this.#place = new SubtaskPlace(graph, vertex, request));
     this.#barriers = new PassedBarriers(place.laneCount, (cut) => this.#passed(cut));
     const memory = new SharedArrayBuffer(metricsBlockBytes);
     this.#values = new Float64Array(memory);
@@ -80,7 +87,7 @@ export class ConnectedSubtask {
     });
     const metrics = new MetricsBlock(memory, (entry) => this.#metrics.push(entry));
     const lane = request.replaceable ? heldInputs(request, metrics) : undefined;
-    const exchanges = place.createExchanges(link, this.#barriers, lane);
+    const exchanges = place.createExchanges({ link, rings, barriers: this.#barriers, onFull: () => this.doorbell.listen() }, lane);
     // What was written goes before the acknowledgement: what is not held here is out of the subtask's hands.
     lane?.guard(() => ([...exchanges.values()].some((exchange) => exchange.held || exchange.flushAt !== Infinity) ? undefined : () => true));
     const held = lane && { inputs: lane, released: request.succeeds?.frames ?? 0 };
@@ -92,7 +99,7 @@ export class ConnectedSubtask {
       ...{ graph, vertex, parallelism, placement, doorbell: this.doorbell, post, metrics, exchanges, lane },
       rendezvous: new RendezvousClient(post, systemClock),
       abort: new AbortController(),
-      createGate: (deliver) => (this.#gate = new LinkGate(place.gateEdges(), deliver, () => this.#acks.add(), held)),
+      createGate: (deliver) => (this.#gate = new LinkGate(place.gateEdges(), deliver, (sent) => this.#acks.add(sent), held)),
       state: {
         snapshot: (cut, snapshots) => this.state.snapshot(cut, snapshots),
         ended: async (snapshots) => {
@@ -113,13 +120,21 @@ export class ConnectedSubtask {
     });
   }
 
+  /** Meets the others of its host: resolves when what a predecessor has left there can be read. */
+  async meet(): Promise<void> {
+    await this.#rings?.place({ place: this.#place.inHost, bell: this.doorbell.memory, outputs: this.#place.wantedRings });
+  }
+
   /** Runs until the operators have closed. */
   async run(): Promise<void> {
-    const timer = setInterval(() => this.#sendMetrics(), metricsEveryMs);
+    const timers = [
+      setInterval(() => this.#sendMetrics(), metricsEveryMs),
+      setInterval(() => this.#backpressure.look(performance.now(), backpressuredSeconds(this.#metrics, this.#values)), backpressureEveryMs),
+    ];
     try {
       await this.runner.run();
     } finally {
-      clearInterval(timer);
+      for (const timer of timers) clearInterval(timer);
       this.#sendMetrics();
     }
   }
@@ -130,7 +145,8 @@ export class ConnectedSubtask {
   }
 
   /** DATA, BARRIER and END_INPUT, in their order. */
-  take(frame: LinkFrame): void {
+  take(received: LinkFrame): void {
+    const frame = this.#rings?.resolve(received) ?? received;
     if (this.state.hasEnded) {
       frame.release();
       // Nobody reads it, but Java counts on its credits.
@@ -215,117 +231,8 @@ function heldInputs({ epoch, succeeds }: OpenRequest, metrics: MetricsBlock): He
   return new HeldInputs({ isExact: true, barrier: succeeds?.barrier ?? 0, epoch, unacknowledged });
 }
 
-/** Credits go back a few at a time: each is a call into the kernel. */
-class Acknowledgements {
-  /** Half of what Java has on its way. */
-  readonly #most = 2;
-  readonly #link: Link;
-  #count = 0;
-  #isScheduled = false;
-
-  constructor(link: Link) {
-    this.#link = link;
-  }
-
-  add(): void {
-    if (++this.#count >= this.#most) this.#send();
-    else if (!this.#isScheduled) {
-      this.#isScheduled = true;
-      setImmediate(() => {
-        this.#isScheduled = false;
-        this.#send();
-      });
-    }
-  }
-
-  #send(): void {
-    if (this.#count > 0) this.#link.send({ kind: linkKind.ack, number: this.#count });
-    this.#count = 0;
-  }
-}
-
-/** The edges of one vertex, as Flink has deployed them: with less parallelism than was planned, maybe. */
-class Place {
-  readonly #targets = new Map<number, number>();
-  readonly #named = new Map<number, readonly number[]>();
-  readonly #channels = new Map<number, number>();
-
-  constructor(
-    readonly graph: JobGraph,
-    readonly vertex: JobVertex,
-    readonly request: OpenRequest,
-  ) {
-    for (const { edge, targets, named } of request.outputs) {
-      this.#targets.set(edge, targets);
-      if (named !== undefined) this.#named.set(edge, named);
-    }
-    for (const { edge, channels } of request.inputs) this.#channels.set(edge, channels);
-    for (const { id } of this.#outputs) if (!this.#targets.has(id)) throw missing('output', id);
-    for (const { id } of this.#inputs) if (!this.#channels.has(id)) throw missing('input', id);
-  }
-
-  get laneCount(): number {
-    return this.#outputs.reduce((sum, edge) => sum + this.#targetsOf(edge).length, 0);
-  }
-
-  /** @param lane where the subtask may be replaced: what it makes of a batch goes the same ways each time, and comes once */
-  createExchanges(link: Link, barriers: PassedBarriers, lane: HeldInputs | undefined): Map<number, ExchangeWriter> {
-    const { index, task } = this.request;
-    const position = lane && ((): number => lane.position);
-    const settings = { index, keyGroups: this.graph.keyGroups, ...task.options, position };
-    return new Map(
-      this.#outputs.map((edge) => {
-        const writers = this.#targetsOf(edge).map((target, at) => {
-          const writer = new LinkWriter(link, barriers, { edge: edge.id, target, from: index }, this.#named.get(edge.id)?.[at]);
-          return position !== undefined && isNamed(edge) ? new RepeatingWriter(writer, position) : writer;
-        });
-        return [edge.id, createExchange(edge, writers, settings)];
-      }),
-    );
-  }
-
-  gateEdges(): GateEdge[] {
-    return this.#inputs.map((edge) => ({
-      ...edgeSource(edge, this.graph),
-      edge: edge.id,
-      channels: this.#channels.get(edge.id) as number,
-      only: isForward(edge) ? this.request.index : undefined,
-    }));
-  }
-
-  parallelismOf({ id, parallelism }: JobVertex): number {
-    const below = this.#outputs.find(({ to }) => to === id);
-    if (below !== undefined) return isForward(below) ? this.request.parallelism : (this.#targets.get(below.id) as number);
-    const above = this.#inputs.find(({ from }) => from === id);
-    if (above !== undefined) return isForward(above) ? this.request.parallelism : (this.#channels.get(above.id) as number);
-    // Of others nothing is known but the plan.
-    return parallelism;
-  }
-
-  get #outputs(): readonly JobEdge[] {
-    return this.graph.edges.filter(({ from }) => from === this.vertex.id);
-  }
-
-  get #inputs(): readonly JobEdge[] {
-    return this.graph.edges.filter(({ to }) => to === this.vertex.id);
-  }
-
-  #targetsOf(edge: JobEdge): readonly number[] {
-    if (isForward(edge)) return [this.request.index];
-    return Array.from({ length: this.#targets.get(edge.id) as number }, (_, target) => target);
-  }
-}
-
-function isForward({ edge }: JobEdge): boolean {
-  return edge.exchange.kind === 'forward';
-}
-
 function vertexOf({ vertices }: JobGraph, { vertex: id }: OpenRequest): JobVertex {
   const vertex = vertices[id];
   if (vertex === undefined) throw new MillraceError('PROTOCOL', `Flink opened a subtask of vertex ${id}; the job has ${vertices.length}`);
   return vertex;
-}
-
-function missing(what: 'input' | 'output', edge: number): MillraceError {
-  return new MillraceError('PROTOCOL', `Flink opened a subtask without its ${what} edge ${edge}`);
 }

@@ -7,6 +7,7 @@ import { planAgain } from '../../runtime/plan-again.js';
 import type { FromSubtask, ToSubtask } from '../../runtime/protocol.js';
 import { RestoredState } from './chunk-wire.js';
 import { connectSubtask, type ConnectedSubtask } from './connect-subtask.js';
+import type { HostRings } from './host-rings.js';
 import { Link, type LinkEvents } from './link.js';
 import { parseOpenRequest, type OpenRequest } from './open-request.js';
 import { packageVersion } from './package-root.js';
@@ -34,6 +35,7 @@ export class FlinkSubtask implements LinkEvents {
   readonly done: Promise<void>;
   readonly #gone = deferred();
   readonly #link: Link;
+  readonly #rings: HostRings | undefined;
   readonly #restored = new RestoredState();
   readonly #early: ToSubtask[] = [];
   #opening: Opening | undefined;
@@ -45,8 +47,12 @@ export class FlinkSubtask implements LinkEvents {
   #mustClose = false;
   #isCut = false;
 
-  /** @param path of the socket on which Java listens */
-  constructor(path: string) {
+  /**
+   * @param path of the socket on which Java listens
+   * @param rings to others of its host; by default all goes through Flink
+   */
+  constructor(path: string, rings?: HostRings) {
+    this.#rings = rings;
     this.done = this.#gone.promise;
     this.#link = new Link(path, this);
   }
@@ -153,10 +159,15 @@ export class FlinkSubtask implements LinkEvents {
       if (this.#hasStarted) throw new MillraceError('PROTOCOL', 'Flink sent START twice');
       this.#hasStarted = true;
       const { request, graph } = this.#opening;
-      const subtask = connectSubtask({ request, graph: await graph, restored: this.#restored, link: this.#link, post: (message) => this.#post(message) });
+      const subtask = connectSubtask({
+        ...{ request, graph: await graph, restored: this.#restored, link: this.#link, rings: this.#rings },
+        post: (message) => this.#post(message),
+      });
       this.#subtask = subtask;
       for (const message of this.#early) subtask.runner.handle(message);
-      if (await subtask.open()) this.#link.sendJson({ kind: linkKind.ready }, { millrace: packageVersion, pid: process.pid });
+      const isOpen = await subtask.open();
+      await subtask.meet();
+      if (isOpen) this.#link.sendJson({ kind: linkKind.ready }, { millrace: packageVersion, pid: process.pid });
       await subtask.run();
     } catch (thrown) {
       this.#fail(thrown);

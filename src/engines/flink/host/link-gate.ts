@@ -36,13 +36,13 @@ export class LinkGate implements Gate {
   readonly #lanes = new Map<number, { readonly only: number | undefined; readonly lanes: readonly MergedLane[] }>();
   readonly #merge: LaneMerge;
   readonly #deliver: (item: Item) => void;
-  readonly #acknowledge: () => void;
+  readonly #acknowledge: (sent?: () => void) => void;
   readonly #queue: LinkFrame[] = [];
   readonly #held: { readonly from: LinkReader; readonly reader: HeldReader } | undefined;
   #unreleased: LinkFrame | undefined;
 
   /** @param acknowledge is called for each frame of data that has been released */
-  constructor(edges: readonly GateEdge[], deliver: (item: Item) => void, acknowledge: () => void, held?: HeldLane) {
+  constructor(edges: readonly GateEdge[], deliver: (item: Item) => void, acknowledge: (sent?: () => void) => void, held?: HeldLane) {
     for (const { edge, channels, only, ...source } of edges)
       this.#lanes.set(edge, { only, lanes: Array.from({ length: only === undefined ? channels : 1 }, () => mergedLane(source)) });
     this.#merge = new LaneMerge(

@@ -7,7 +7,7 @@ import type { LinkFrame } from './wire.js';
  * successor what was not, under the same numbers.
  */
 export class LinkReader implements NumberedReader {
-  readonly #acknowledge: () => void;
+  readonly #acknowledge: (sent: () => void) => void;
   readonly #waiting: LinkFrame[] = [];
   readonly #read: LinkFrame[] = [];
   #sequence: number;
@@ -15,9 +15,9 @@ export class LinkReader implements NumberedReader {
 
   /**
    * @param released frames that predecessors have released
-   * @param acknowledge tells Java of one more
+   * @param acknowledge tells Java of one more, and calls back when it will hear of it
    */
-  constructor(released: number, acknowledge: () => void) {
+  constructor(released: number, acknowledge: (sent: () => void) => void) {
     this.#released = released;
     this.#sequence = released - 1;
     this.#acknowledge = acknowledge;
@@ -50,9 +50,9 @@ export class LinkReader implements NumberedReader {
 
   release(count: number): void {
     for (const frame of this.#read.splice(0, count)) {
-      frame.release();
       this.#released++;
-      this.#acknowledge();
+      // Not before: a successor is given again what Java has not heard of, and it must be there.
+      this.#acknowledge(() => frame.release());
     }
   }
 }

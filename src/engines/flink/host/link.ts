@@ -75,8 +75,9 @@ export class Link {
    *
    * @param header is read after `fill`
    * @param fill gets the payload memory (at a multiple of 64) and must fill it before it returns; where it throws, nothing is sent
+   * @param sent is called when the kernel has it: Java will read it, even if this thread ends
    */
-  send(header: FrameHeader, payloadBytes = 0, fill?: (payload: Uint8Array) => void): void {
+  send(header: FrameHeader, payloadBytes = 0, fill?: (payload: Uint8Array) => void, sent?: () => void): void {
     const memory = this.#pool.take(payloadBytes);
     try {
       fill?.(memory.payload(payloadBytes));
@@ -85,7 +86,10 @@ export class Link {
       throw thrown;
     }
     memory.writeHeader(header, payloadBytes);
-    this.#write(memory.frame(payloadBytes), () => this.#pool.give(memory));
+    this.#write(memory.frame(payloadBytes), (isSent) => {
+      this.#pool.give(memory);
+      if (isSent) sent?.();
+    });
   }
 
   sendText(header: FrameHeader, text: string): void {
@@ -108,12 +112,12 @@ export class Link {
     });
   }
 
-  #write(bytes: Uint8Array, done: () => void): void {
-    if (this.#isOver) return done();
+  #write(bytes: Uint8Array, done: (isSent: boolean) => void): void {
+    if (this.#isOver) return done(false);
     this.#buffered += bytes.length;
-    this.#socket.write(bytes, () => {
+    this.#socket.write(bytes, (error) => {
       this.#buffered -= bytes.length;
-      done();
+      done(error === undefined || error === null);
       if (this.#buffered <= roomBytes) this.#roomAgain();
     });
   }

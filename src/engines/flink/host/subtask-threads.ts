@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { MillraceError } from '../../../core/errors.js';
 import { raiseHeapFloor } from '../../runtime/thread-heap.js';
+import { RingBroker } from './ring-broker.js';
 import { reportLost } from './report-lost.js';
 import type { FromThread, ToThread } from './thread-protocol.js';
 
@@ -18,6 +19,7 @@ interface Thread {
  */
 export class SubtaskThreads {
   readonly #threads = new Set<Thread>();
+  readonly #rings = new RingBroker();
   readonly #say: (line: string) => void;
 
   /** @param say gets one line on each thread that ended by itself */
@@ -33,7 +35,7 @@ export class SubtaskThreads {
   run(path: string): void {
     const thread = [...this.#threads].find((idle) => idle.path === undefined) ?? this.#start();
     thread.path = path;
-    thread.worker.postMessage({ path } satisfies ToThread);
+    thread.worker.postMessage({ type: 'run', path } satisfies ToThread);
   }
 
   #start(): Thread {
@@ -42,17 +44,33 @@ export class SubtaskThreads {
     const thread: Thread = { worker, path: undefined };
     this.#threads.add(thread);
     let why = '';
-    worker.on('message', ({ type }: FromThread) => {
-      if (type === 'free') thread.path = undefined;
-    });
+    worker.on('message', (message: FromThread) => this.#hear(thread, message));
     worker.on('error', (error: Error) => (why = `: ${error.message}`));
     worker.once('exit', (code) => {
       this.#threads.delete(thread);
       if (thread.path === undefined) return;
+      this.#rings.ended(thread.path);
       const error = new MillraceError('THREAD_LOST', `the thread of subtask ${thread.path} ended with exit code ${code}${why}`);
       this.#say(`${error.code}: ${error.message}`);
       void reportLost(thread.path, error);
     });
     return thread;
+  }
+
+  #hear(thread: Thread, message: FromThread): void {
+    const { worker, path } = thread;
+    if (path === undefined) return;
+    switch (message.type) {
+      case 'free':
+        thread.path = undefined;
+        this.#rings.ended(path);
+        break;
+      case 'placed':
+        this.#rings.placed(path, message.placed, (answer) => worker.postMessage(answer));
+        break;
+      case 'reads':
+        this.#rings.reads(message.rings);
+        break;
+    }
   }
 }

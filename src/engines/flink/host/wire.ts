@@ -2,7 +2,8 @@ import { readFrameNumber, writeFrameNumber } from '../../../memory/ring-memory.j
 
 /**
  * What crosses the socket between a subtask of Flink and its thread here; all little-endian. A DATA frame goes through Flink,
- * the same bytes from the Node that makes it to the Node that takes it.
+ * the same bytes from the Node that makes it to the Node that takes it;
+ * where that is the same host, the batch itself stays there, and where it lies goes through Flink.
  *
  * ```
  * 0        4      5       6       8        12      16      20               28
@@ -14,14 +15,18 @@ import { readFrameNumber, writeFrameNumber } from '../../../memory/ring-memory.j
  * ```
  * | of DATA | meaning                                                                             |
  * |---------|-------------------------------------------------------------------------------------|
- * | flags   | the frame's own kind (memory/frame.ts): a batch, or a mark that travels with them    |
+ * | flags   | the frame's own kind (memory/frame.ts): a batch, or a mark that travels with them;   |
+ * |         | 64: payload says where a batch lies (ring-reference.ts)                              |
  * | edge    | of the job graph                                                                    |
  * | target  | downstream subtask that it is for                                                   |
  * | from    | subtask that it comes from                                                          |
  * | rows    | of the batch, for Flink's counts; 0 for marks                                        |
  * | number  | of the mark: event time, passes, 1 for idle; of a batch: its name, see link-writer.ts |
  */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
+
+/** In the place of a frame's own kind: a batch of this host. */
+export const referenceKind = 64;
 
 export const linkKind = Object.freeze({
   /** Java to Node. Payload: JSON, see open-request.ts. */
@@ -64,6 +69,8 @@ export const linkKind = Object.freeze({
   /** number: the checkpoint that will not be; its barrier passes all the same. */
   declined: 45,
   closed: 46,
+  /** flags 1: it waits for room in a ring of the host, most of the time; 0: no more. */
+  backpressured: 47,
 } as const);
 
 export const headerBytes = 24;

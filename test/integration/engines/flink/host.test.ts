@@ -8,6 +8,8 @@ import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { withDeadline } from '../../../../src/core/lifecycle.js';
+import { referenceBytes } from '../../../../src/engines/flink/host/ring-reference.js';
+import { referenceKind } from '../../../../src/engines/flink/host/wire.js';
 import type { FlinkReports } from '../../../../src/engines/flink/plan.js';
 import { kinds, JavaPeer, type Chunk, type PeerFrame } from '../../../unit/engines/flink/host/java-peer.js';
 import { BundleFolder, openRequest, reportsIn, type Place, type Report } from '../../../unit/engines/flink/host/opened.js';
@@ -176,6 +178,52 @@ test('a job runs over two hosts: source, keyed count by two subtasks, sink; what
   );
   assert.deepEqual([committed[0]?.uid, committed[0]?.subtask, committed[0]?.attempt, committed[0]?.token], ['sink', 0, 0, 'secret']);
   for (const host of [a, b]) await host.end();
+  for (const peer of all) await peer.close();
+});
+
+test('batches between two subtasks of a host stay in it: Flink passes references, and each row counts once', async () => {
+  const rows = 200_000;
+  const large: Pipeline = { ...job, numbers: { ...job.numbers, count: rows } };
+  const reports = new Reports();
+  const target = await reports.listen();
+  const host = new Host();
+  const at = (place: Place): unknown => openRequest(large, folder, { ...place, reports: target });
+  const sink = await host.open(at({ vertex: 2, inputs: [{ edge: 1, channels: 2 }] }));
+  const counter = (index: number): unknown => at({ vertex: 1, index, inputs: [{ edge: 0, channels: 1 }], outputs: [{ edge: 1, targets: 1 }] });
+  const counters = [await host.open(counter(0)), await host.open(counter(1))];
+  const source = await host.open(at({ vertex: 0, outputs: [{ edge: 0, targets: 2 }] }));
+  const wire = new Wire(
+    new Map([
+      [0, counters],
+      [1, [sink]],
+    ]),
+  );
+  const pump = setInterval(() => [source, ...counters].forEach((peer) => wire.look(peer)), 1);
+  const all = [source, ...counters, sink];
+  try {
+    await sink.until('the end of the sink', () => sink.of(kinds.FINISHED).length === 1);
+  } finally {
+    clearInterval(pump);
+  }
+  for (const peer of [source, ...counters]) {
+    const batches = peer.of(kinds.DATA).filter((frame) => frame.rows > 0);
+    assert.ok(
+      batches.some(({ flags, payload }) => flags === referenceKind && payload.length === referenceBytes),
+      'once both ends are there, batches go by reference',
+    );
+  }
+  for (const peer of all) peer.send({ kind: kinds.BARRIER, number: 1n });
+  for (const peer of all) await peer.got(kinds.SNAPSHOT_DONE);
+  for (const peer of all) peer.send({ kind: kinds.COMPLETE, number: 1n });
+  for (const peer of all) peer.send({ kind: kinds.CLOSE, flags: 1 });
+  for (const peer of all) await peer.got(kinds.CLOSED);
+  await until('the reports', () => reports.all.some(({ channel, uid }) => channel === 'complete' && uid === 'sink'));
+  assertExact(
+    reports.all.flatMap(({ channel, value }) => (channel === 'committed' ? ((value as Transaction).rows as readonly Counted[]) : [])),
+    rows,
+    keys,
+  );
+  await host.end();
   for (const peer of all) await peer.close();
 });
 

@@ -255,7 +255,7 @@ const refused: readonly [string, (request: Readonly<Record<string, unknown>>) =>
     /submitted by millrace 0\.0\.9, the package on this TaskManager is millrace/,
     'VERSION_MISMATCH',
   ],
-  ['another protocol', (request) => ({ ...request, protocol: 2 }), /a bridge of protocol 2, the package on this TaskManager is protocol 1/, 'VERSION_MISMATCH'],
+  ['another protocol', (request) => ({ ...request, protocol: 3 }), /a bridge of protocol 3, the package on this TaskManager is protocol 2/, 'VERSION_MISMATCH'],
   ['a field that is missing', (request) => ({ ...request, index: undefined }), /index: /, 'PROTOCOL'],
   ['an edge that is missing', (request) => ({ ...request, outputs: [] }), /without its output edge 1/, 'PROTOCOL'],
   [

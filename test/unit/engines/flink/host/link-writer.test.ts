@@ -21,7 +21,10 @@ function write(positions: readonly number[], named: number | undefined, room = I
     },
   } as unknown as Link;
   let at = 0;
-  const writer = new RepeatingWriter(new LinkWriter(link, new PassedBarriers(1, () => undefined), { edge: 1, target: 2, from: 0 }, named), () => at);
+  const writer = new RepeatingWriter(
+    new LinkWriter({ link, barriers: new PassedBarriers(1, () => undefined), place: { edge: 1, target: 2, from: 0 }, named }),
+    () => at,
+  );
   for (at of positions) for (let i = 0; i < 2; i++) writer.tryWrite(frameKind.data, { payloadBytes: 16, fill: () => undefined });
   return sent;
 }

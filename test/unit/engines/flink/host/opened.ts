@@ -58,7 +58,7 @@ export function openRequest(pipeline: Pipeline, folder: BundleFolder, { vertex, 
   });
   return {
     ...{
-      protocol: 1,
+      protocol: 2,
       millrace: packageVersion,
       task,
       bundle: folder.bundle,

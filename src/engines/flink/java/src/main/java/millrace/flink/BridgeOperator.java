@@ -17,6 +17,7 @@ import org.apache.flink.metrics.Counter;
 import org.apache.flink.runtime.checkpoint.CheckpointOptions;
 import org.apache.flink.runtime.checkpoint.SavepointType;
 import org.apache.flink.runtime.execution.Environment;
+import org.apache.flink.runtime.metrics.TimerGauge;
 import org.apache.flink.runtime.state.CheckpointStreamFactory;
 import org.apache.flink.runtime.state.KeyGroupRange;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
@@ -106,7 +107,8 @@ final class BridgeOperator extends AbstractStreamOperatorV2<Slice>
     range = KeyGroupRangeAssignment.computeKeyGroupRangeForOperatorIndex(info.getMaxNumberOfParallelSubtasks(), parallelism, info.getIndexOfThisSubtask());
     snapshots = new Snapshots(Path.of(task.getTaskManagerInfo().getTmpDirectories()[0]), range);
     rendezvous = new Rendezvous(task.getGlobalAggregateManager(), plan.component(id), info.getAttemptNumber(), vertex.uid() + "/" + info.getIndexOfThisSubtask());
-    sideFrames = new SideFrames(label, plan.millrace(), snapshots, rendezvous, new NodeMetrics(metrics), () -> ready = true);
+    TimerGauge backPressured = task.getMetricGroup().getIOMetricGroup().getSoftBackPressuredTimePerSecond();
+    sideFrames = new SideFrames(label, plan.millrace(), snapshots, rendezvous, new NodeMetrics(metrics), backPressured, () -> ready = true);
   }
 
   // ---- Life cycle

@@ -28,7 +28,7 @@ final class Frame {
 
   static final byte OPEN = 1, STATE = 2, START = 3, DATA = 4, BARRIER = 5, COMPLETE = 6, ABORTED = 7, END_INPUT = 8, CLOSE = 9, FOUND = 10, DRAIN = 11;
   static final byte READY = 32, WATERMARK = 33, ACK = 34, PASSED = 35, SNAPSHOT = 36, SNAPSHOT_DONE = 37, COMMITTED = 38, FINISHED = 39;
-  static final byte METRICS = 40, PUBLISH = 41, LOOKUP = 42, ERROR = 43, LOG = 44, DECLINED = 45, CLOSED = 46;
+  static final byte METRICS = 40, PUBLISH = 41, LOOKUP = 42, ERROR = 43, LOG = 44, DECLINED = 45, CLOSED = 46, BACKPRESSURED = 47;
 
   private static final VarHandle SHORT = MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
   private static final VarHandle INT = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);

@@ -16,7 +16,7 @@ import org.apache.flink.streaming.api.graph.StreamEdge;
  * plan, as the adaptive scheduler may start a job with less.
  */
 final class OpenRequest {
-  static final int PROTOCOL = 1;
+  static final int PROTOCOL = 2;
 
   /**
    * The node that is to run the subtask.

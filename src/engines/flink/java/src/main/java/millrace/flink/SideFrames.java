@@ -1,5 +1,6 @@
 package millrace.flink;
 
+import org.apache.flink.runtime.metrics.TimerGauge;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -13,18 +14,21 @@ final class SideFrames {
   private final Snapshots snapshots;
   private final Rendezvous rendezvous;
   private final NodeMetrics metrics;
+  private final TimerGauge backPressured;
   private final Runnable opened;
 
   /**
    * @param version of the package that submitted the job; Node's must be the same
+   * @param backPressured the task's own: it does not see what waits in Node for room there
    * @param opened is run for READY
    */
-  SideFrames(String label, String version, Snapshots snapshots, Rendezvous rendezvous, NodeMetrics metrics, Runnable opened) {
+  SideFrames(String label, String version, Snapshots snapshots, Rendezvous rendezvous, NodeMetrics metrics, TimerGauge backPressured, Runnable opened) {
     this.label = label;
     this.version = version;
     this.snapshots = snapshots;
     this.rendezvous = rendezvous;
     this.metrics = metrics;
+    this.backPressured = backPressured;
     this.opened = opened;
   }
 
@@ -39,6 +43,13 @@ final class SideFrames {
       case Frame.SNAPSHOT -> snapshots.add(frame.number(), frame.target(), frame);
       case Frame.SNAPSHOT_DONE -> snapshots.done(frame.number());
       case Frame.METRICS -> metrics.update(Json.parse(frame.text()));
+      case Frame.BACKPRESSURED -> {
+        if (frame.flags() == 1) {
+          backPressured.markStart();
+        } else {
+          backPressured.markEnd();
+        }
+      }
       case Frame.PUBLISH -> {
         JsonNode entry = Json.parse(frame.text());
         JsonNode value = entry.path("value");
