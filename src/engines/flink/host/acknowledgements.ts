@@ -9,12 +9,13 @@ export class Acknowledgements {
   #count = 0;
   #done: (() => void)[] = [];
   #isScheduled = false;
+  #isVoid = false;
 
   constructor(link: Link) {
     this.#link = link;
   }
 
-  /** @param sent is called when Java will hear of it, whatever happens to this thread */
+  /** @param sent is called when Java has it, whatever happens to this thread; not for what comes after {@link Acknowledgements.end} */
   add(sent?: () => void): void {
     if (sent !== undefined) this.#done.push(sent);
     if (++this.#count >= this.#most) this.#send();
@@ -27,8 +28,13 @@ export class Acknowledgements {
     }
   }
 
+  /** The subtask has failed: Java believes no more of them, and gives a successor all that it has not heard of. */
+  end(): void {
+    this.#isVoid = true;
+  }
+
   #send(): void {
-    if (this.#count === 0) return;
+    if (this.#count === 0 || this.#isVoid) return;
     const done = this.#done.splice(0);
     this.#link.send({ kind: linkKind.ack, number: this.#count }, 0, undefined, () => {
       for (const sent of done) sent();

@@ -182,6 +182,11 @@ export class ConnectedSubtask {
     }
   }
 
+  /** Java is told that it has failed. */
+  failed(): void {
+    this.#acks.end();
+  }
+
   /** Before the link ends. */
   async flush(): Promise<void> {
     await this.#reports.flush();

@@ -211,6 +211,7 @@ export class FlinkSubtask implements LinkEvents {
   #sayError(error: EncodedError): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
+    this.#subtask?.failed();
     const retryable = !isLasting(error.code);
     // Who lost a peer is rarely the one to be replaced.
     this.#link.sendJson({ kind: linkKind.error }, { ...error, retryable, alone: retryable && !echoes.has(error.code) });

@@ -182,8 +182,8 @@ test('a job runs over two hosts: source, keyed count by two subtasks, sink; what
 });
 
 test('batches between two subtasks of a host stay in it: Flink passes references, and each row counts once', async () => {
-  const rows = 200_000;
-  const large: Pipeline = { ...job, numbers: { ...job.numbers, count: rows } };
+  const rows = 20_000;
+  const large: Pipeline = { ...job, numbers: { ...job.numbers, count: rows, batchRows: 100 } };
   const reports = new Reports();
   const target = await reports.listen();
   const host = new Host();

@@ -18,8 +18,8 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.Arra
  * </pre>
  */
 final class Succession {
-  /** Kinds of a frame of DATA, in its flags; see src/memory/frame.ts. */
-  private static final int BATCH = 1, END_OF_INPUT = 5;
+  /** Kinds of a frame of DATA, in its flags; see src/memory/frame.ts. A reference is a batch that stays in its host. */
+  private static final int BATCH = 1, END_OF_INPUT = 5, REFERENCE = 64;
 
   final NodeRestarts restarts;
   private final List<Frame> state = new ArrayList<>();
@@ -50,7 +50,7 @@ final class Succession {
 
   /** Frame of DATA that is emitted. On the task's thread, in their order. */
   void emitted(Frame frame) {
-    if (frame.flags() == BATCH && frame.number() > 0) {
+    if ((frame.flags() == BATCH || frame.flags() == REFERENCE) && frame.number() > 0) {
       names.computeIfAbsent(frame.edge(), edge -> new HashMap<>()).put(frame.target(), frame.number());
     }
   }
