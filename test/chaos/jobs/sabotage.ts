@@ -20,7 +20,14 @@ export function sabotage(env: StreamEnvironment, folder: string): void {
         // What throws while it opens for the first time ends the job at once, as it should: not what is looked for here.
         subtask.open = async (...args) => {
           await open(...args);
-          arm(folder, label, subtask);
+          disarm = arm(folder, label, subtask);
+        };
+        const close = subtask.close?.bind(subtask);
+        let disarm: (() => void) | undefined;
+        // Its thread may idle, or run something else, while the successor is on another one.
+        subtask.close = async (drained) => {
+          disarm?.();
+          await close?.(drained);
         };
         return subtask;
       };
@@ -32,9 +39,9 @@ export function sabotage(env: StreamEnvironment, folder: string): void {
  * What goes wrong on the thread of an operator when a file of its name appears: 'throw', 'exit', 'slow', or 'exit at batch', when
  * the next one is in its hands.
  */
-function arm(folder: string, label: string, subtask: AnySubtask): void {
+function arm(folder: string, label: string, subtask: AnySubtask): () => void {
   const path = `${folder}/${label}`;
-  setInterval(() => {
+  const timer = setInterval(() => {
     const mine = `${path}.${process.pid}.${threadId}.${Date.now()}`;
     try {
       // Of several nodes of a role, the one that takes the file away is the one that fails.
@@ -48,6 +55,7 @@ function arm(folder: string, label: string, subtask: AnySubtask): void {
     else if (fault === 'slow') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
     else throw new Error(`sabotage of ${label}`);
   }, pollMs).unref();
+  return () => clearInterval(timer);
 }
 
 function* allNodes(node: (id: number) => OperatorNode): Generator<OperatorNode> {
