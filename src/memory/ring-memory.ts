@@ -22,6 +22,7 @@ export interface RingOptions {
  *      8       frames ever written (float64)                            written by the producer
  *      16, 40  name of a frame, twice, in turn: units written with it (int32), 1 (int32), position, frames (float64 each)
  *      128     64-byte units ever released (int32, modulo 2^32)         written by the consumer
+ *      136     frames ever released (float64)                           written by the consumer
  *      256     slots: header as in frame.ts, payload, both in 64-byte units; a slot never wraps
  *
  *              released          read (private to the reader)    written
@@ -43,6 +44,7 @@ export const slotsAt = 256;
 export const writtenCell = 0;
 export const releasedCell = 32;
 export const frameCountCell = 1;
+export const releasedCountCell = 17;
 /** Of the two places of names, in float64. */
 export const nameCells: readonly [number, number] = [2, 5];
 export const skipKind = 0;
@@ -64,7 +66,8 @@ export function createRing(options: RingOptions = {}): RingMemory {
   if (options.start !== undefined) {
     const cells = new Int32Array(buffer);
     cells[writtenCell] = cells[releasedCell] = options.start.units;
-    new Float64Array(buffer, 0, slotsAt / 8)[frameCountCell] = options.start.frames;
+    const numbers = new Float64Array(buffer, 0, slotsAt / 8);
+    numbers[frameCountCell] = numbers[releasedCountCell] = options.start.frames;
   }
   return {
     buffer,

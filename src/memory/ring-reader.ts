@@ -1,7 +1,18 @@
 import { MillraceError } from '../core/errors.js';
 import { attachDoorbell } from './doorbell.js';
 import { frameKind, type Frame, type FrameKind, type FrameName } from './frame.js';
-import { frameCountCell, readFrameNumber, releasedCell, ringCapacityBytes, skipKind, slotsAt, unitBytes, writtenCell, type RingMemory } from './ring-memory.js';
+import {
+  frameCountCell,
+  readFrameNumber,
+  releasedCell,
+  releasedCountCell,
+  ringCapacityBytes,
+  skipKind,
+  slotsAt,
+  unitBytes,
+  writtenCell,
+  type RingMemory,
+} from './ring-memory.js';
 import type { Doorbell, NumberedReader } from './channel.js';
 
 const emptyPayload = new Uint8Array(0);
@@ -85,8 +96,9 @@ export class RingReader implements NumberedReader {
     }
     if (count === 0) return;
     this.#firstEnd += count;
-    Atomics.store(this.#cells, releasedCell, this.#ends[this.#firstEnd - 1] as number);
     this.#releasedFrames += count;
+    this.#numbers[releasedCountCell] = this.#releasedFrames;
+    Atomics.store(this.#cells, releasedCell, this.#ends[this.#firstEnd - 1] as number);
     this.#compact();
     this.#bell.ring();
   }

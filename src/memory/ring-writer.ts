@@ -4,6 +4,7 @@ import {
   frameCountCell,
   nameCells,
   releasedCell,
+  releasedCountCell,
   ringCapacityBytes,
   skipKind,
   slotsAt,
@@ -71,6 +72,11 @@ export class RingWriter implements NamingWriter {
   /** 64-byte units ever written, modulo 2^32. */
   get writtenUnits(): number {
     return this.#written;
+  }
+
+  /** Frames written and not released; the count may lag behind {@link RingWriter.usedBytes}. */
+  get usedFrames(): number {
+    return this.#frames - (this.#numbers[releasedCountCell] as number);
   }
 
   get usedBytes(): number {

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { after, afterEach, before, beforeEach } from 'node:test';
 import { isAlive } from '../../src/core/is-alive.js';
 import { flinkTest, hasFlink } from '../flink/flink-test.js';
-import { until } from '../flink/left-behind.js';
+import { ask, until } from '../flink/left-behind.js';
 import { LocalFlink } from '../flink/local-flink.js';
 import { nodeHosts } from '../flink/node-hosts.js';
 import { parseLines, Sandbox, type Command, type Ended } from './millrace.js';
@@ -138,6 +138,34 @@ flinkTest('what a job prints on TaskManagers is printed by the command, in the o
     numbers.map(Number),
     Array.from({ length: 200 }, (_, n) => n),
   );
+});
+
+flinkTest('Flink sees who is busy and who waits for it, though batches stay in their host', async () => {
+  const file = sandbox.write(
+    'slow.ts',
+    `import { defineJob, discard, generator, t } from 'millrace';
+     export default defineJob({ name: 'slow', build: ({ source }) => {
+       source(generator({ schema: { n: t.int32() }, make: (n) => ({ n }) }))
+         .map(({ n }) => { for (const end = performance.now() + 1; performance.now() < end;); return { n }; }, { parallelism: 1 })
+         .to(discard());
+     } });`,
+  );
+  assertSuccess(await sandbox.run('run', file, '--engine', 'flink', '--address', cluster.address, '--detached'));
+  const { jobs } = await ask<{ readonly jobs: readonly { readonly jid: string; readonly name: string }[] }>(cluster, '/jobs/overview');
+  const jid = jobs.find(({ name }) => name === 'slow')?.jid;
+  assert.ok(jid !== undefined);
+  const { vertices } = await ask<{ readonly vertices: readonly { readonly id: string; readonly name: string }[] }>(cluster, `/jobs/${jid}`);
+  const shares = async (name: string): Promise<{ readonly ratio: number; readonly busyRatio: number }> => {
+    const id = vertices.find((vertex) => vertex.name.includes(name))?.id;
+    const { subtasks } = await ask<{ readonly subtasks?: readonly { readonly ratio: number; readonly busyRatio: number }[] }>(
+      cluster,
+      `/jobs/${jid}/vertices/${id}/backpressure`,
+    );
+    return subtasks?.[0] ?? { ratio: 0, busyRatio: 0 };
+  };
+  await until('a source that waits', async () => (await shares('generator')).ratio > 0.5);
+  await until('a map that is busy', async () => (await shares('map')).busyRatio > 0.5);
+  await json('cancel');
 });
 
 flinkTest('nobody at the address', async () => {

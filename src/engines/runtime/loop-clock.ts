@@ -7,6 +7,8 @@ export type TimeKind = 'busy' | 'idle' | 'backpressured';
 export class LoopClock {
   readonly #counters: Readonly<Record<TimeKind, Counter>>;
   #at = 0;
+  #waits: TimeKind | undefined;
+  #backpressuredMs = 0;
 
   constructor(metrics: MetricGroup) {
     this.#counters = {
@@ -21,10 +23,22 @@ export class LoopClock {
     return this.#at;
   }
 
+  /** From now on, until the next lap. */
+  waits(kind: TimeKind): void {
+    this.#waits = kind;
+  }
+
+  /** Time spent waiting for room downstream, with the wait that has not ended. */
+  backpressuredMs(nowMs: number): number {
+    return this.#backpressuredMs + (this.#waits === 'backpressured' ? nowMs - this.#at : 0);
+  }
+
   /** Charges the time since the last lap to `kind`. @returns performance.now() */
   lap(kind: TimeKind): number {
     const now = performance.now();
     this.#counters[kind].add((now - this.#at) / 1000);
+    if (kind === 'backpressured') this.#backpressuredMs += now - this.#at;
+    this.#waits = undefined;
     this.#at = now;
     return now;
   }

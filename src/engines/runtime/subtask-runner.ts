@@ -85,6 +85,11 @@ export class SubtaskRunner implements ChainEvents {
     }
   }
 
+  /** Time spent waiting for room downstream. @param nowMs performance.now() */
+  backpressuredMs(nowMs: number): number {
+    return this.#parts.time.backpressuredMs(nowMs);
+  }
+
   get head(): OperatorNode {
     return this.#head.node;
   }
@@ -196,6 +201,7 @@ export class SubtaskRunner implements ChainEvents {
       } else if (!this.#closing && !this.#isDone()) {
         // What it waits for is known before it sleeps: whatever wakes it has ended that.
         const spent = this.#held() ? 'backpressured' : chain.busy ? 'busy' : 'idle';
+        time.waits(spent);
         this.#asleep = true;
         await doorbell.wait(seen, this.#sleepMs(now));
         this.#asleep = false;

@@ -10,7 +10,7 @@ import type { FromSubtask, MetricEntry, SubtaskPlacement } from '../../runtime/p
 import { RendezvousClient } from '../../runtime/rendezvous.js';
 import type { SubtaskRunner } from '../../runtime/subtask-runner.js';
 import { Acknowledgements } from './acknowledgements.js';
-import { Backpressure, backpressuredSeconds } from './backpressure.js';
+import { Backpressure } from './backpressure.js';
 import { checkParallelism } from './check-parallelism.js';
 import type { RestoredState } from './chunk-wire.js';
 import type { HostRings } from './host-rings.js';
@@ -129,7 +129,7 @@ export class ConnectedSubtask {
   async run(): Promise<void> {
     const timers = [
       setInterval(() => this.#sendMetrics(), metricsEveryMs),
-      setInterval(() => this.#backpressure.look(performance.now(), backpressuredSeconds(this.#metrics, this.#values)), backpressureEveryMs),
+      setInterval(() => this.#lookAtBackpressure(performance.now()), backpressureEveryMs),
     ];
     try {
       await this.runner.run();
@@ -213,6 +213,10 @@ export class ConnectedSubtask {
     this.#barriers.declined(cut);
     this.#link.sendJson({ kind: linkKind.declined, number: cut }, { ...error, retryable: !isLasting(error.code) });
     this.doorbell.ring();
+  }
+
+  #lookAtBackpressure(nowMs: number): void {
+    this.#backpressure.look(nowMs, this.runner.backpressuredMs(nowMs));
   }
 
   #sendMetrics(): void {

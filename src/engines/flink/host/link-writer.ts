@@ -12,6 +12,9 @@ const rowsAt = 8;
 /** A name on the wire: `position * 65536 + frames`, so that a later one is a larger number; 0 for none. */
 const framesPerPosition = 2 ** 16;
 
+/** Small batches of a slow reader would lie there for minutes, and barriers behind them. */
+const mostFrames = 32;
+
 export interface LinkLane {
   readonly link: Link;
   readonly barriers: PassedBarriers;
@@ -40,12 +43,12 @@ export class LinkWriter implements NamingWriter {
     this.#lane = lane;
   }
 
-  /** The socket takes what comes: it is bytes in the end, here or there. A ring takes another frame or two where it is half full. */
+  /** The socket takes what comes: it is bytes in the end, here or there. A ring takes another frame or two where it is half full, or has many. */
   get isFull(): boolean {
     const { link, ring, onFull } = this.#lane;
     if (!link.hasRoom) return true;
     const near = ring?.();
-    if (near === undefined || near.writer.usedBytes * 2 <= near.writer.capacityBytes) return false;
+    if (near === undefined || !isHalfFull(near)) return false;
     onFull?.();
     return true;
   }
@@ -108,4 +111,8 @@ export class LinkWriter implements NamingWriter {
     this.#lane.barriers.reached(cut);
     return true;
   }
+}
+
+function isHalfFull({ writer }: RingOut): boolean {
+  return writer.usedBytes * 2 > writer.capacityBytes || writer.usedFrames >= mostFrames;
 }

@@ -192,3 +192,13 @@ test('a ring that is half full takes no more from the operators, and its reader 
   await woken;
   assert.equal(a.writer.isFull, false);
 });
+
+test('many small frames are enough, too', () => {
+  const host = new Host();
+  const [a, b] = [host.producer(), host.consumer()];
+  let written = 0;
+  while (!a.writer.isFull) assert.ok(a.write(written++) && written < 1000);
+  assert.ok(a.writer.usedBytes < 100 * 128);
+  b.resolve(a.next()).release();
+  assert.equal(a.writer.isFull, false);
+});

@@ -82,6 +82,8 @@ final class SideFrames {
           label + ": the job was submitted by millrace " + version + ", the Node host on this TaskManager is " + found + ": install the same version on both",
           false);
     }
+    // A predecessor may have left it on.
+    backPressured.markEnd();
     opened.run();
   }
 
