@@ -5,6 +5,7 @@ import { checkCounting } from '../chaos/check-counting.js';
 import { startCountingOnFlink } from '../chaos/counting-command.js';
 import { fileGround } from '../chaos/ground.js';
 import { flinkTest, hasFlink } from '../flink/flink-test.js';
+import { untilNoHosts } from '../flink/left-behind.js';
 import { LocalFlink } from '../flink/local-flink.js';
 import { nodeHosts } from '../flink/node-hosts.js';
 import { readLines, Sandbox, type Command } from './millrace.js';
@@ -28,6 +29,8 @@ const records = 12_000;
 
 /** The counting job of the chaos runs on Flink, and what it has said so far. */
 async function startCounting(): Promise<Command> {
+  // Else one of the job before might be taken for one of this.
+  await untilNoHosts(cluster);
   const command = startCountingOnFlink(sandbox, cluster.address, { records, isolation: 'thread' });
   await command.until(() => completed(command) > 2, 'checkpoints');
   return command;
