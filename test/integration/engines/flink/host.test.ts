@@ -126,6 +126,24 @@ class Wire {
   }
 }
 
+/** Of the job that counts. */
+interface Subtasks {
+  readonly source: JavaPeer;
+  readonly counters: readonly JavaPeer[];
+  readonly sink: JavaPeer;
+}
+
+/** What its subtasks are opened with. */
+function countingPlaces(pipeline: Pipeline, reports: FlinkReports) {
+  const at = (place: Place): unknown => openRequest(pipeline, folder, { ...place, reports });
+  const counter = (index: number): unknown => at({ vertex: 1, index, inputs: [{ edge: 0, channels: 1 }], outputs: [{ edge: 1, targets: 1 }] });
+  return {
+    source: at({ vertex: 0, outputs: [{ edge: 0, targets: 2 }] }),
+    counters: [counter(0), counter(1)],
+    sink: at({ vertex: 2, inputs: [{ edge: 1, channels: 2 }] }),
+  };
+}
+
 const count = 5_000;
 const keys = 31;
 const job: Pipeline = {
@@ -133,15 +151,8 @@ const job: Pipeline = {
   ...{ exchange: 'hash', middle: 'count', middleParallelism: 2, sinkExchange: 'rebalance', commits: true },
 };
 
-test('a job runs over two hosts: source, keyed count by two subtasks, sink; what the sink commits is exact', async () => {
-  const reports = new Reports();
-  const target = await reports.listen();
-  const [a, b] = [new Host(), new Host()];
-  const at = (place: Place): unknown => openRequest(job, folder, { ...place, reports: target });
-  const source = await a.open(at({ vertex: 0, outputs: [{ edge: 0, targets: 2 }] }));
-  const counter = (index: number): unknown => at({ vertex: 1, index, inputs: [{ edge: 0, channels: 1 }], outputs: [{ edge: 1, targets: 1 }] });
-  const counters = [await a.open(counter(0)), await b.open(counter(1))];
-  const sink = await b.open(at({ vertex: 2, inputs: [{ edge: 1, channels: 2 }] }));
+/** Passes records on until the sink has ended. @returns the most that were on their way to one subtask */
+async function passOn({ source, counters, sink }: Subtasks): Promise<number> {
   const wire = new Wire(
     new Map([
       [0, counters],
@@ -149,19 +160,17 @@ test('a job runs over two hosts: source, keyed count by two subtasks, sink; what
     ]),
   );
   const pump = setInterval(() => [source, ...counters].forEach((peer) => wire.look(peer)), 1);
-  const all = [source, ...counters, sink];
   try {
     await sink.until('the end of the sink', () => sink.of(kinds.FINISHED).length === 1);
   } finally {
     clearInterval(pump);
   }
-  assert.equal(wire.most, 4);
-  assert.ok(all.every((peer) => peer.of(kinds.FINISHED).length === 1));
-  assert.deepEqual(
-    reports.all.filter(({ channel }) => channel === 'committed'),
-    [],
-    'nothing is committed before a checkpoint is complete',
-  );
+  return wire.most;
+}
+
+/** The final checkpoint, and the end. @returns what the sink has committed */
+async function conclude({ source, counters, sink }: Subtasks, reports: Reports): Promise<readonly Report[]> {
+  const all = [source, ...counters, sink];
   for (const peer of all) peer.send({ kind: kinds.BARRIER, number: 1n });
   for (const peer of all) await peer.got(kinds.SNAPSHOT_DONE);
   for (const peer of all) peer.send({ kind: kinds.COMPLETE, number: 1n });
@@ -170,61 +179,50 @@ test('a job runs over two hosts: source, keyed count by two subtasks, sink; what
   for (const peer of all) await peer.got(kinds.CLOSED);
   // They have left the host before it said CLOSED, by another way.
   await until('the reports', () => reports.all.some(({ channel, uid }) => channel === 'complete' && uid === 'sink'));
-  const committed = reports.all.filter(({ channel }) => channel === 'committed');
-  assertExact(
-    committed.flatMap(({ value }) => (value as Transaction).rows as readonly Counted[]),
-    count,
-    keys,
+  for (const peer of all) await peer.close();
+  return reports.all.filter(({ channel }) => channel === 'committed');
+}
+
+function rowsIn(committed: readonly Report[]): readonly Counted[] {
+  return committed.flatMap(({ value }) => (value as Transaction).rows as readonly Counted[]);
+}
+
+test('a job runs over two hosts: source, keyed count by two subtasks, sink; what the sink commits is exact', async () => {
+  const reports = new Reports();
+  const [a, b] = [new Host(), new Host()];
+  const places = countingPlaces(job, await reports.listen());
+  const subtasks: Subtasks = {
+    source: await a.open(places.source),
+    counters: [await a.open(places.counters[0]), await b.open(places.counters[1])],
+    sink: await b.open(places.sink),
+  };
+  assert.equal(await passOn(subtasks), 4);
+  assert.ok([subtasks.source, ...subtasks.counters].every((peer) => peer.of(kinds.FINISHED).length === 1));
+  assert.deepEqual(
+    reports.all.filter(({ channel }) => channel === 'committed'),
+    [],
+    'nothing is committed before a checkpoint is complete',
   );
+  const committed = await conclude(subtasks, reports);
+  assertExact(rowsIn(committed), count, keys);
   assert.deepEqual([committed[0]?.uid, committed[0]?.subtask, committed[0]?.attempt, committed[0]?.token], ['sink', 0, 0, 'secret']);
   for (const host of [a, b]) await host.end();
-  for (const peer of all) await peer.close();
 });
 
 test('batches between two subtasks of a host stay in it: Flink passes references, and each row counts once', async () => {
   const rows = 20_000;
-  const large: Pipeline = { ...job, numbers: { ...job.numbers, count: rows, batchRows: 100 } };
   const reports = new Reports();
-  const target = await reports.listen();
   const host = new Host();
-  const at = (place: Place): unknown => openRequest(large, folder, { ...place, reports: target });
-  const sink = await host.open(at({ vertex: 2, inputs: [{ edge: 1, channels: 2 }] }));
-  const counter = (index: number): unknown => at({ vertex: 1, index, inputs: [{ edge: 0, channels: 1 }], outputs: [{ edge: 1, targets: 1 }] });
-  const counters = [await host.open(counter(0)), await host.open(counter(1))];
-  const source = await host.open(at({ vertex: 0, outputs: [{ edge: 0, targets: 2 }] }));
-  const wire = new Wire(
-    new Map([
-      [0, counters],
-      [1, [sink]],
-    ]),
-  );
-  const pump = setInterval(() => [source, ...counters].forEach((peer) => wire.look(peer)), 1);
-  const all = [source, ...counters, sink];
-  try {
-    await sink.until('the end of the sink', () => sink.of(kinds.FINISHED).length === 1);
-  } finally {
-    clearInterval(pump);
-  }
-  for (const peer of [source, ...counters]) {
-    const batches = peer.of(kinds.DATA).filter((frame) => frame.rows > 0);
-    assert.ok(
-      batches.some(({ flags, payload }) => flags === referenceKind && payload.length === referenceBytes),
-      'once both ends are there, batches go by reference',
-    );
-  }
-  for (const peer of all) peer.send({ kind: kinds.BARRIER, number: 1n });
-  for (const peer of all) await peer.got(kinds.SNAPSHOT_DONE);
-  for (const peer of all) peer.send({ kind: kinds.COMPLETE, number: 1n });
-  for (const peer of all) peer.send({ kind: kinds.CLOSE, flags: 1 });
-  for (const peer of all) await peer.got(kinds.CLOSED);
-  await until('the reports', () => reports.all.some(({ channel, uid }) => channel === 'complete' && uid === 'sink'));
-  assertExact(
-    reports.all.flatMap(({ channel, value }) => (channel === 'committed' ? ((value as Transaction).rows as readonly Counted[]) : [])),
-    rows,
-    keys,
-  );
+  const places = countingPlaces({ ...job, numbers: { ...job.numbers, count: rows, batchRows: 100 } }, await reports.listen());
+  // From the end, so that each finds the next one there.
+  const sink = await host.open(places.sink);
+  const counters = [await host.open(places.counters[0]), await host.open(places.counters[1])];
+  const subtasks: Subtasks = { source: await host.open(places.source), counters, sink };
+  await passOn(subtasks);
+  for (const peer of [subtasks.source, ...counters])
+    assert.ok(peer.of(kinds.DATA).some(({ flags, payload, rows: inBatch }) => inBatch > 0 && flags === referenceKind && payload.length === referenceBytes));
+  assertExact(rowsIn(await conclude(subtasks, reports)), rows, keys);
   await host.end();
-  for (const peer of all) await peer.close();
 });
 
 test('a host ends at once when its stdin does, whatever its threads do', async () => {
