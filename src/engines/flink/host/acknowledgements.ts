@@ -3,7 +3,7 @@ import { linkKind } from './wire.js';
 
 /** Credits go back a few at a time: each is a call into the kernel. */
 export class Acknowledgements {
-  /** Half of what Java has on its way. */
+  /** Half of the large frames that Java has on their way; small ones are all there before the next turn of the event loop. */
   readonly #most = 2;
   readonly #link: Link;
   #count = 0;

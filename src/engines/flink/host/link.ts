@@ -6,6 +6,8 @@ import type { FrameHeader, LinkFrame } from './wire.js';
 
 /** From here on the socket has enough to do: data is held back where it is made, up to the source. */
 const roomBytes = 1024 * 1024;
+/** Small frames go together, as each write is a call into the kernel that wakes Java: so many bytes, or those of one turn of the event loop. */
+const chunkBytes = 8 * 1024;
 
 export interface LinkEvents {
   frame(frame: LinkFrame): void;
@@ -20,6 +22,7 @@ export interface LinkEvents {
  *
  * ```
  * send ─► frame memory ─► kernel ─► Java's reader, its queue, task      full queue: the rest fills up
+ *     └─ small: chunk ──┘
  * frame() ◄─ frame memory, aligned ◄─ kernel ◄─ Java's writer           bounded by credits
  * ```
  */
@@ -29,6 +32,11 @@ export class Link {
   readonly #pool = new FramePool();
   readonly #reader: FrameReader;
   readonly #waiting: (() => void)[] = [];
+  #chunk: Buffer = Buffer.allocUnsafeSlow(chunkBytes);
+  readonly #spare: Buffer[] = [];
+  #filled = 0;
+  /** Of the frames in the chunk. */
+  #sent: (() => void)[] = [];
   #buffered = 0;
   #refused = false;
   #isOver = false;
@@ -55,7 +63,7 @@ export class Link {
 
   /** Bytes that the kernel has not taken yet. */
   get bufferedBytes(): number {
-    return this.#buffered;
+    return this.#buffered + this.#filled;
   }
 
   /** False: wait for {@link LinkEvents.room}. */
@@ -86,7 +94,14 @@ export class Link {
       throw thrown;
     }
     memory.writeHeader(header, payloadBytes);
-    this.#write(memory.frame(payloadBytes), (isSent) => {
+    const frame = memory.frame(payloadBytes);
+    if (frame.length * 4 <= chunkBytes) {
+      this.#gather(frame, sent);
+      this.#pool.give(memory);
+      return;
+    }
+    this.#flush();
+    this.#write(frame, (isSent) => {
       this.#pool.give(memory);
       if (isSent) sent?.();
     });
@@ -103,12 +118,37 @@ export class Link {
 
   /** Sends what is left, then closes. Nothing is heard any more. */
   end(): Promise<void> {
+    this.#flush();
     this.#isOver = true;
     return new Promise((resolve) => {
       if (this.#socket.destroyed) return resolve();
       this.#socket.once('close', () => resolve());
       // The other end closes too once it has read the end; where it hangs, it is not waited for.
       this.#socket.end(() => this.#socket.destroy());
+    });
+  }
+
+  #gather(frame: Uint8Array, sent: (() => void) | undefined): void {
+    if (this.#isOver) return;
+    if (this.#filled + frame.length > chunkBytes) this.#flush();
+    if (this.#filled === 0) setImmediate(() => this.#flush());
+    this.#chunk.set(frame, this.#filled);
+    this.#filled += frame.length;
+    if (sent !== undefined) this.#sent.push(sent);
+  }
+
+  #flush(): void {
+    if (this.#filled === 0) return;
+    const chunk = this.#chunk;
+    const all = this.#sent;
+    const filled = this.#filled;
+    this.#filled = 0;
+    this.#sent = [];
+    // The socket may keep it for a while.
+    this.#chunk = this.#spare.pop() ?? Buffer.allocUnsafeSlow(chunkBytes);
+    this.#write(chunk.subarray(0, filled), (isSent) => {
+      this.#spare.push(chunk);
+      if (isSent) for (const sent of all) sent();
     });
   }
 

@@ -2,6 +2,9 @@ import { MillraceError } from '../../../core/errors.js';
 import type { RingMemory } from '../../../memory/ring-memory.js';
 import { RingReader } from '../../../memory/ring-reader.js';
 
+/** So many are given back together: each time a writer that waits is woken. */
+const together = 8;
+
 /** A frame of a ring, until it is released. */
 export interface RingFrame {
   readonly payload: Uint8Array;
@@ -13,6 +16,8 @@ export class RingFrames {
   readonly #reader: RingReader;
   /** Oldest first: read, and not released to the writer. */
   readonly #held: { isDone: boolean }[] = [];
+  /** Since memory was given back. */
+  #done = 0;
 
   constructor(memory: RingMemory) {
     this.#reader = new RingReader(memory);
@@ -37,6 +42,12 @@ export class RingFrames {
 
   #release(held: { isDone: boolean }): void {
     held.isDone = true;
+    if (++this.#done >= together) this.#giveBack();
+    else if (this.#done === 1) setImmediate(() => this.#giveBack());
+  }
+
+  #giveBack(): void {
+    this.#done = 0;
     const open = this.#held.findIndex(({ isDone }) => !isDone);
     const count = open === -1 ? this.#held.length : open;
     this.#held.splice(0, count);

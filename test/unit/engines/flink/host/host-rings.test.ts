@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { isMillraceError } from '../../../../../src/core/errors.js';
 import { HostRings } from '../../../../../src/engines/flink/host/host-rings.js';
 import { LinkDoorbell } from '../../../../../src/engines/flink/host/link-doorbell.js';
@@ -122,25 +123,28 @@ test('a batch that does not fit a ring goes by value, in its turn', () => {
   );
 });
 
-test('frames may be released in any order; the memory of one is free when all before it are', () => {
+test('frames may be released in any order; the memory of one is free when all before it are', async () => {
   const host = new Host();
   const [a, b] = [host.producer(), host.consumer()];
   for (const value of [1, 2, 3]) a.write(value);
   const frames = [a.next(), a.next(), a.next()].map((frame) => b.resolve(frame));
   const used = a.writer.usedBytes;
   frames[1]?.release();
+  await turn();
   assert.equal(a.writer.usedBytes, used);
   frames[0]?.release();
+  await turn();
   assert.equal(a.writer.usedBytes, used / 3);
   assert.equal(valueOf(frames[2] as LinkFrame), 3);
 });
 
-test('a successor reads what its predecessor has not released, and a frame that is gone is an error', () => {
+test('a successor reads what its predecessor has not released, and a frame that is gone is an error', async () => {
   const host = new Host();
   const [a, b] = [host.producer(), host.consumer()];
   for (const value of [1, 2, 3]) a.write(value);
   const [one, two, three] = [a.next(), a.next(), a.next()];
   b.resolve(one).release();
+  await turn();
   assert.equal(valueOf(b.resolve(two)), 2);
   const successor = host.consumer();
   assert.equal(valueOf(successor.resolve(two)), 2);
@@ -150,11 +154,12 @@ test('a successor reads what its predecessor has not released, and a frame that 
   isGone(() => elsewhere.consumer().resolve(three));
 });
 
-test('references that were lost on their way are passed over', () => {
+test('references that were lost on their way are passed over', async () => {
   const host = new Host();
   const [a, b] = [host.producer(), host.consumer()];
   for (const value of [1, 2, 3]) a.write(value);
   b.resolve(a.sent[2] as LinkFrame).release();
+  await turn();
   assert.equal(a.writer.usedBytes, 0);
 });
 
@@ -199,6 +204,8 @@ test('many small frames are enough, too', () => {
   let written = 0;
   while (!a.writer.isFull) assert.ok(a.write(written++) && written < 1000);
   assert.ok(a.writer.usedBytes < 100 * 128);
+  for (let i = 0; i < 7; i++) b.resolve(a.next()).release();
+  assert.equal(a.writer.isFull, true, 'a few are given back together');
   b.resolve(a.next()).release();
   assert.equal(a.writer.isFull, false);
 });

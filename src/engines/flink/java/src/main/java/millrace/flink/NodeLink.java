@@ -21,7 +21,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * The connection of one subtask with its Node thread. The task's thread never touches the socket.
  *
  * <pre>
- *   task --send--> queue --writer thread--> socket ==> Node      at most WINDOW frames of data not acknowledged
+ *   task --send--> queue --writer thread--> socket ==> Node      at most WINDOW frames of data not acknowledged, or SMALL_WINDOW
  *   task <--poll-- queue <--reader thread-- socket <== Node      so much as FrameQueue takes, then the socket fills and Node waits
  *                            '--aside: frames whose order does not matter
  * </pre>
@@ -29,8 +29,11 @@ import java.util.concurrent.atomic.AtomicLong;
  * Neither side blocks on a write while it owes a read, so the two cannot wait for one another.
  */
 final class NodeLink implements Closeable {
-  /** Data frames on their way to Node. Enough to keep it busy, and few, as a barrier waits for all of them. */
+  /** Data frames on their way to Node: enough to keep it busy. A barrier waits for all of them, and a successor is given them again. */
   static final int WINDOW = 4;
+  /** More where they are small: each time that Node is woken, it finds some. */
+  static final int SMALL_WINDOW = 16;
+  private static final long SMALL_BYTES = 64 << 10;
 
   /** What is read and written at a time: it is copied on from the processor's cache. */
   private static final int BUFFER_BYTES = 64 << 10;
@@ -60,6 +63,7 @@ final class NodeLink implements Closeable {
   private final LinkedBlockingQueue<Frame> toNode = new LinkedBlockingQueue<>();
   private final FrameQueue fromNode = new FrameQueue();
   private final AtomicInteger inFlight = new AtomicInteger();
+  private final AtomicLong inFlightBytes = new AtomicLong();
   private final AtomicLong unsentBytes = new AtomicLong();
   private final Semaphore news = new Semaphore(0);
   private final CountDownLatch closed = new CountDownLatch(1);
@@ -99,6 +103,7 @@ final class NodeLink implements Closeable {
   void send(Frame frame) {
     if (frame.kind() == Frame.DATA) {
       inFlight.incrementAndGet();
+      inFlightBytes.addAndGet(frame.length);
       unacknowledged.add(frame);
     }
     unsentBytes.addAndGet(frame.length);
@@ -106,7 +111,8 @@ final class NodeLink implements Closeable {
   }
 
   boolean hasCredit() {
-    return inFlight.get() < WINDOW;
+    int frames = inFlight.get();
+    return frames < WINDOW || (frames < SMALL_WINDOW && inFlightBytes.get() < SMALL_BYTES);
   }
 
   /** Few enough bytes wait for the writer: state is not read faster than Node takes it. */
@@ -286,7 +292,9 @@ final class NodeLink implements Closeable {
       return;
     }
     for (int i = 0; i < count; i++) {
-      unacknowledged.remove().free();
+      Frame done = unacknowledged.remove();
+      inFlightBytes.addAndGet(-done.length);
+      done.free();
     }
     acknowledged.addAndGet(count);
     inFlight.addAndGet(-count);
