@@ -30,9 +30,6 @@ export default defineJob({
     if (params.training) {
       const training = rows.train(model, { workers: 2, parameterServers: 1, batchSize: 64, mode: 'bsp', publishEverySteps: 1_000_000 });
       training.predictions.select('n').to(console(first));
-    } else
-      rows
-        .map({ n: t.int32() }, ({ n }) => ({ n }))
-        .to(console(first));
+    } else rows.map({ n: t.int32() }, ({ n }) => ({ n })).to(console(first));
   },
 });

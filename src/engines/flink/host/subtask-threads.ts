@@ -4,10 +4,15 @@ import { raiseHeapFloor } from '../../runtime/thread-heap.js';
 import { reportLost } from './report-lost.js';
 import type { FromThread, ToThread } from './thread-protocol.js';
 
-interface Thread {
-  readonly worker: Worker;
+interface Place {
   /** Socket of the subtask that runs there; undefined: idle. */
   path: string | undefined;
+  /** Name of the subtask that runs there, or ran there last. */
+  subtask: string;
+}
+
+interface Thread extends Place {
+  readonly worker: Worker;
 }
 
 /**
@@ -30,16 +35,17 @@ export class SubtaskThreads {
     return [...this.#threads].every(({ path }) => path === undefined);
   }
 
-  run(path: string): void {
-    const thread = [...this.#threads].find((idle) => idle.path === undefined) ?? this.#start();
-    thread.path = path;
+  /** @param subtask its name, the same in each attempt: its last thread has loaded what it needs */
+  run(path: string, subtask: string): void {
+    const thread = idlePlace([...this.#threads], subtask) ?? this.#start();
+    Object.assign(thread, { path, subtask });
     thread.worker.postMessage({ path } satisfies ToThread);
   }
 
   #start(): Thread {
     raiseHeapFloor();
     const worker = new Worker(new URL('./subtask-entry.js', import.meta.url), { trackUnmanagedFds: false });
-    const thread: Thread = { worker, path: undefined };
+    const thread: Thread = { worker, path: undefined, subtask: '' };
     this.#threads.add(thread);
     let why = '';
     worker.on('message', ({ type }: FromThread) => {
@@ -55,4 +61,10 @@ export class SubtaskThreads {
     });
     return thread;
   }
+}
+
+/** The one that the subtask had before, else any that nobody has. */
+export function idlePlace<P extends Place>(places: readonly P[], subtask: string): P | undefined {
+  const idle = places.filter(({ path }) => path === undefined);
+  return idle.find((own) => own.subtask === subtask) ?? idle[0];
 }
