@@ -10,7 +10,8 @@ const unknown = flags.filter((flag) => flag !== '--json');
 if (!isBench || unknown.length > 0) {
   const names = readdirSync(new URL('.', import.meta.url))
     .filter(
-      (entry) => entry.endsWith('.js') && !/^(run|harness)\.js$|^trace-|-(consumer|worker|job|model|loop|rate|rows|source|flights|cpu|peers?)\.js$/.test(entry),
+      (entry) =>
+        entry.endsWith('.js') && !/^(run|harness)\.js$|^trace-|-(consumer|worker|job|model|loop|rate|rows|source|flights|cpu|command|peers?)\.js$/.test(entry),
     )
     .map((entry) => entry.slice(0, -3));
   console.error(

@@ -19,9 +19,10 @@ export interface StartedOnFlink {
 export async function startFlink(job: JobSubmission, choice: FlinkChoice, parts: StartParts, onResubmitted: OnResubmitted): Promise<StartedOnFlink> {
   const { checkpoints, warn } = parts;
   if (parts.definition.hangTimeout !== undefined) warn('Flink ends no thread that hangs: hangTimeout is not used');
-  const { address, reportsHost } = choice;
+  const { address, reportsHost, caFile, certFile, keyFile } = choice;
   const { everyMs, directory, restart, options: packed } = await flinkJobOptions(choice, parts);
-  const options: FlinkEngineOptions = { address, ...packed };
+  const files = Object.entries({ caFile, certFile, keyFile }).flatMap(([name, file]) => (file === undefined ? [] : [[name, resolve(file)]]));
+  const options: FlinkEngineOptions = { address, ...(Object.fromEntries(files) as Pick<FlinkEngineOptions, 'caFile' | 'certFile' | 'keyFile'>), ...packed };
   const engine = createFlinkEngine({
     ...options,
     reports: !choice.detached,

@@ -2,6 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { RestClient } from '../../src/engines/flink/rest-client.js';
+import type { TlsFiles } from '../../src/engines/flink/tls-identity.js';
 import { freePorts } from '../jvm/free-ports.js';
 import { JavaProcess } from '../jvm/java-process.js';
 import { flinkConfiguration, log4jProperties, zooKeeperProperties, type FlinkPorts } from './flink-configuration.js';
@@ -20,6 +22,13 @@ export interface LocalFlinkOptions {
   readonly slots?: number;
   /** Jobs survive the JobManager's death: adds a ZooKeeper, which Flink itself needs for that outside Kubernetes. Default false. */
   readonly highAvailability?: boolean;
+  /**
+   * A TaskManager for each address of loopback, in their order: as if on machines of their own, it is reached there alone and has a
+   * temporary folder of its own. Default: all on 127.0.0.1.
+   */
+  readonly addresses?: readonly string[];
+  /** What REST asks of its clients where the configuration has `security.ssl.rest.enabled`. */
+  readonly tls?: TlsFiles;
   /** More configuration, by Flink's keys. */
   readonly configuration?: Readonly<Record<string, string>>;
   /** More environment of the TaskManagers. */
@@ -44,6 +53,7 @@ export class LocalFlink {
   readonly #folder = mkdtempSync(join(tmpdir(), 'millrace-flink-'));
   readonly #taskManagers: (JavaProcess | undefined)[] = [];
   #ports!: FlinkPorts;
+  #rest!: RestClient;
   #jars!: string;
   #zooKeeper: JavaProcess | undefined;
   #jobManager: JavaProcess | undefined;
@@ -59,7 +69,7 @@ export class LocalFlink {
     try {
       await cluster.#prepare();
       if (options.highAvailability === true) await cluster.#startZooKeeper();
-      const count = options.taskManagers ?? 1;
+      const count = options.addresses?.length ?? options.taskManagers ?? 1;
       await Promise.all([cluster.#launchJobManager(), ...Array.from({ length: count }, (_, i) => cluster.#launchTaskManager(i))]);
       await cluster.untilSlots(count * cluster.slotsPerTaskManager);
       return cluster;
@@ -71,7 +81,7 @@ export class LocalFlink {
 
   /** URL of REST and of the web UI. */
   get address(): string {
-    return `http://127.0.0.1:${this.#ports.rest}`;
+    return `${this.#options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.#ports.rest}`;
   }
 
   get slotsPerTaskManager(): number {
@@ -110,13 +120,13 @@ export class LocalFlink {
 
   async startJobManager(): Promise<void> {
     await this.#launchJobManager();
-    await this.#until('JobManager', () => this.#get<object>('/overview'));
+    await this.#until('JobManager', () => this.#rest.call<object>('/overview'));
   }
 
   /** Until the cluster has this many slots, taken or free. */
   async untilSlots(count: number): Promise<void> {
     await this.#until(`${count} slots`, async () => {
-      const found = (await this.#get<{ readonly 'slots-total': number }>('/overview'))['slots-total'];
+      const found = (await this.#rest.call<{ readonly 'slots-total': number }>('/overview'))['slots-total'];
       if (found !== count) throw new Error(`there are ${found} slots`);
     });
   }
@@ -138,6 +148,7 @@ export class LocalFlink {
     this.#jars = await flinkJars(this.version);
     const [rest, rpc, blob, zooKeeper] = (await freePorts(4)) as [number, number, number, number];
     this.#ports = { rest: this.#options.port ?? rest, rpc, blob, zooKeeper };
+    this.#rest = new RestClient({ address: this.address, requestTimeoutMs, ...this.#options.tls });
     for (const name of ['tmp', 'checkpoints', 'savepoints', 'ha', 'zookeeper', 'logs']) mkdirSync(join(this.#folder, name));
     const { highAvailability = false, configuration = {} } = this.#options;
     const base = flinkConfiguration({ folder: this.#folder, ports: this.#ports, slots: this.slotsPerTaskManager, highAvailability });
@@ -174,13 +185,17 @@ export class LocalFlink {
   async #launchTaskManager(index: number): Promise<void> {
     const main = 'org.apache.flink.runtime.taskexecutor.TaskManagerRunner';
     const args = [main, '--configDir', this.#folder, '-D', `taskmanager.resource-id=tm${index}`];
-    this.#taskManagers[index] = await this.#launch(`taskmanager-${index}`, '320m', args, this.#options.env);
+    const address = this.#options.addresses?.[index];
+    const machine = address === undefined ? { jvm: [], keys: [] } : this.#machine(`tm${index}`, address);
+    this.#taskManagers[index] = await this.#launch(`taskmanager-${index}`, '320m', [...machine.jvm, ...args, ...machine.keys], this.#options.env);
   }
 
-  async #get<T>(path: string): Promise<T> {
-    const response = await fetch(`${this.address}${path}`, { signal: AbortSignal.timeout(requestTimeoutMs) });
-    if (!response.ok) throw new Error(`${path} answers ${response.status}`);
-    return (await response.json()) as T;
+  /** What makes a TaskManager one on another machine. */
+  #machine(name: string, address: string): { readonly jvm: readonly string[]; readonly keys: readonly string[] } {
+    const folder = join(this.#folder, name);
+    mkdirSync(folder, { recursive: true });
+    const keys = { 'taskmanager.host': address, 'taskmanager.bind-host': address, 'io.tmp.dirs': folder };
+    return { jvm: [`-Djava.io.tmpdir=${folder}`], keys: Object.entries(keys).flatMap(([key, value]) => ['-D', `${key}=${value}`]) };
   }
 
   async #until(what: string, check: () => Promise<unknown>): Promise<void> {

@@ -103,6 +103,9 @@ export function addRunCommand(program: Command, io: CommandIo): void {
 function addFlinkOptions(command: Command): Command {
   return command
     .option('--address <url>', "Flink: the cluster's REST, such as http://localhost:8081")
+    .option('--ca <file>', 'Flink: PEM of the authority that signed the certificate of an https:// address (default: those of Node.js)')
+    .option('--cert <file>', 'Flink: PEM of our own certificate, where REST asks for one')
+    .option('--key <file>', 'Flink: PEM of its private key')
     .option('--detached', 'Flink: leave when the cluster has the job; status, logs, stop, … find it')
     .option(
       '--reports-host <host>',

@@ -83,6 +83,12 @@ export function refusalOf(status: number, body: string, what: string): MillraceE
   const errors = errorsOf(body);
   if (status === 502 || status === 503 || status === 504)
     return new MillraceError('UNAVAILABLE', `${what}: ${errors[0] ?? `status ${status}`}; its JobManager may still be starting`, { details: { status } });
+  if (status === 401 || status === 403)
+    return new MillraceError(
+      'FLINK',
+      `${what}: status ${status}: it wants a user and a password, or others; they go into the address, as in https://user:password@host:8081`,
+      { details: { status } },
+    );
   if (errors.length === 0)
     return new MillraceError('PROTOCOL', `${what}: status ${status}, and not as Flink's REST answers; check the address`, { details: { status } });
   const stackTrace = errors.find((error) => error.includes('\n\tat ')) ?? errors.at(-1) ?? '';

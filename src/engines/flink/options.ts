@@ -5,6 +5,9 @@ const wait = z.number().min(1);
 
 export const flinkEngineOptions = z.strictObject({
   address: z.string().refine(isHttpUrl, 'must be the URL of REST, as in http://host:8081'),
+  caFile: z.string().min(1).optional(),
+  certFile: z.string().min(1).optional(),
+  keyFile: z.string().min(1).optional(),
   jar: z.string().min(1),
   hostNode: z.string().min(1).default('node'),
   hostEntry: z.string().startsWith('/', 'must be an absolute path').optional(),
@@ -40,6 +43,8 @@ export const flinkEngineOptions = z.strictObject({
  * | option                | default             | meaning                                                                                  |
  * |-----------------------|---------------------|------------------------------------------------------------------------------------------|
  * | `address`             | required            | URL of the cluster's REST, may hold user:password@                                        |
+ * | `caFile`              | Node's authorities  | PEM of the authorities that may have signed the certificate of an https:// address        |
+ * | `certFile`, `keyFile` | none                | PEM of our own certificate and its key, where REST asks for one                           |
  * | `jar`                 | required            | the built bridge (see findBridgeJar)                                                      |
  * | `hostNode`            | 'node'              | Node.js on a TaskManager: a name in its PATH or an absolute path                          |
  * | `hostEntry`           | this package's      | absolute path on a TaskManager of dist/src/engines/flink/host/main.js                     |
@@ -70,7 +75,7 @@ export type FlinkEngineOptions = z.input<typeof flinkEngineOptions>;
 export type ResolvedFlinkEngineOptions = Readonly<z.output<typeof flinkEngineOptions>>;
 
 /** What is put into a jar; where it will run is not known. */
-export const flinkJarOptions = flinkEngineOptions.omit({ address: true });
+export const flinkJarOptions = flinkEngineOptions.omit({ address: true, caFile: true, certFile: true, keyFile: true });
 export type FlinkJarOptions = z.input<typeof flinkJarOptions>;
 export type ResolvedFlinkJarOptions = Readonly<z.output<typeof flinkJarOptions>>;
 
@@ -79,9 +84,21 @@ export function resolveFlinkJarOptions(options: FlinkJarOptions): ResolvedFlinkJ
   return resolveOptions(flinkJarOptions, options, 'flink jar');
 }
 
+const consistent = flinkEngineOptions.superRefine(({ address, caFile, certFile, keyFile }, { addIssue }) => {
+  const [given] = Object.entries({ caFile, certFile, keyFile }).flatMap(([name, file]) => (file === undefined ? [] : [name]));
+  if (given !== undefined && !address.startsWith('https:'))
+    addIssue({ code: 'custom', path: [given], message: 'is for TLS, so the address must begin with https://' });
+  if ((certFile === undefined) !== (keyFile === undefined))
+    addIssue({
+      code: 'custom',
+      path: [certFile === undefined ? 'certFile' : 'keyFile'],
+      message: 'is missing: a certificate and its key go together',
+    });
+});
+
 /** @throws OPTION_INVALID */
 export function resolveFlinkEngineOptions(options: FlinkEngineOptions): ResolvedFlinkEngineOptions {
-  return resolveOptions(flinkEngineOptions, options, 'flink engine');
+  return resolveOptions(consistent, options, 'flink engine');
 }
 
 function isHttpUrl(text: string): boolean {

@@ -1,5 +1,6 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { deserialize } from 'node:v8';
 import { fromSystemError, MillraceError } from '../../core/errors.js';
@@ -38,11 +39,11 @@ export class ReportsServer {
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
-  /** @throws PORT_IN_USE, IO_FAILED where nobody can listen on that address */
+  /** @throws OPTION_INVALID for an address that is not of this machine; PORT_IN_USE, IO_FAILED */
   static async listen(options: ReportsServerOptions): Promise<ReportsServer> {
     const it = new ReportsServer(options);
     await new Promise<void>((resolve, reject) => {
-      it.#server.once('error', (thrown) => reject(fromSystemError(thrown, 'listener for reports of TaskManagers', options.host)));
+      it.#server.once('error', (thrown: NodeJS.ErrnoException) => reject(notListening(thrown, options.host)));
       it.#server.listen(0, options.host, resolve);
     });
     // A job keeps the process alive by itself.
@@ -110,4 +111,12 @@ export class ReportsServer {
 function sameToken(given: string, own: string): boolean {
   const [a, b] = [Buffer.from(given), Buffer.from(own)];
   return a.length === b.length && timingSafeEqual(a, b);
+}
+
+function notListening(error: NodeJS.ErrnoException, host: string): MillraceError {
+  const { code = '' } = error;
+  if (code !== 'EADDRNOTAVAIL' && code !== 'ENOTFOUND') return fromSystemError(error, 'listener for reports of TaskManagers', host);
+  const own = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses.map(({ address }) => address));
+  const text = `reportsHost (--reports-host): this machine is not at ${host} (${code}); name one of its own addresses, which TaskManagers reach: ${own.join(', ')}`;
+  return new MillraceError('OPTION_INVALID', text, { details: { host, own }, cause: error });
 }

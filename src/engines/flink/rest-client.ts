@@ -1,8 +1,11 @@
 import { openAsBlob } from 'node:fs';
 import { MillraceError } from '../../core/errors.js';
 import { refusalOf } from './flink-failure.js';
+import { HttpCaller, type HttpAnswer } from './http-call.js';
+import { readTlsFiles, type TlsFiles } from './tls-identity.js';
+import { tlsProblem } from './tls-problem.js';
 
-export interface RestClientOptions {
+export interface RestClientOptions extends TlsFiles {
   readonly address: string;
   readonly requestTimeoutMs: number;
 }
@@ -19,7 +22,7 @@ export interface RestRequest {
  *
  * | what                                | code              |
  * |-------------------------------------|-------------------|
- * | nobody answers                      | UNAVAILABLE       |
+ * | nobody answers, or not by our TLS   | UNAVAILABLE       |
  * | no answer in time                   | DEADLINE_EXCEEDED |
  * | 503, 502, 504 (a JobManager starts) | UNAVAILABLE       |
  * | 404                                 | JOB_NOT_FOUND     |
@@ -28,10 +31,12 @@ export interface RestRequest {
  */
 export class RestClient {
   readonly #base: string;
+  readonly #http: HttpCaller;
   readonly #authorization: string | undefined;
   readonly #timeoutMs: number;
 
-  constructor({ address, requestTimeoutMs }: RestClientOptions) {
+  /** @throws FILE_NOT_FOUND, IO_FAILED, OPTION_INVALID for files of TLS */
+  constructor({ address, requestTimeoutMs, ...files }: RestClientOptions) {
     const url = new URL(address);
     const { username, password } = url;
     this.#authorization =
@@ -39,6 +44,7 @@ export class RestClient {
     url.username = '';
     url.password = '';
     this.#base = url.href.replace(/\/+$/, '');
+    this.#http = new HttpCaller(this.#base, readTlsFiles(files));
     this.#timeoutMs = requestTimeoutMs;
   }
 
@@ -55,24 +61,20 @@ export class RestClient {
   async text(path: string, request: RestRequest = {}): Promise<string> {
     const { method = 'GET', body, timeoutMs = this.#timeoutMs } = request;
     const what = this.#name(path, request);
-    let status: number;
-    let text: string;
+    const isForm = body instanceof FormData;
+    const headers = {
+      ...(this.#authorization === undefined ? {} : { authorization: this.#authorization }),
+      ...(body === undefined || isForm ? {} : { 'content-type': 'application/json' }),
+    };
+    let answer: HttpAnswer;
     try {
-      const isForm = body instanceof FormData;
-      const headers = {
-        ...(this.#authorization === undefined ? {} : { authorization: this.#authorization }),
-        ...(body === undefined || isForm ? {} : { 'content-type': 'application/json' }),
-      };
-      const response = await fetch(`${this.#base}${path}`, {
-        ...{ method, headers, signal: AbortSignal.timeout(timeoutMs) },
-        ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
-      });
-      status = response.status;
-      text = await response.text();
+      answer = await this.#http.call(path, { method, headers, body: body === undefined || isForm ? body : JSON.stringify(body), timeoutMs });
     } catch (thrown) {
-      throw this.#unanswered(thrown, what, timeoutMs);
+      throw this.#unanswered(thrown as NodeJS.ErrnoException, what, timeoutMs);
     }
+    const { status, text, location } = answer;
     if (status >= 200 && status < 300) return text;
+    if (location !== undefined) throw this.#redirected(status, location);
     throw refusalOf(status, text, what);
   }
 
@@ -87,16 +89,23 @@ export class RestClient {
     return `Flink at ${this.#base}: ${method} ${path}`;
   }
 
-  #unanswered(thrown: unknown, what: string, timeoutMs: number): MillraceError {
-    if ((thrown as Error).name === 'TimeoutError')
-      return new MillraceError('DEADLINE_EXCEEDED', `${what}: no answer within ${timeoutMs} ms`, { details: { address: this.#base, limitMs: timeoutMs } });
-    const { cause } = thrown as Error;
-    const reason = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : (thrown as Error).message;
-    return new MillraceError(
-      'UNAVAILABLE',
-      `no Flink cluster answers at ${this.#base} (${reason}); check that its JobManager runs and that this is the address of its REST (rest.address and rest.port, 8081 by default)`,
-      { details: { address: this.#base, reason }, cause: thrown },
-    );
+  #unanswered(error: NodeJS.ErrnoException, what: string, timeoutMs: number): MillraceError {
+    const address = this.#base;
+    if (error.name === 'AbortError')
+      return new MillraceError('DEADLINE_EXCEEDED', `${what}: no answer within ${timeoutMs} ms`, { details: { address, limitMs: timeoutMs } });
+    const reason = error.code ?? error.message;
+    const problem = tlsProblem(error);
+    const text =
+      problem === undefined
+        ? `no Flink cluster answers at ${address} (${reason}); check that its JobManager runs and that this is the address of its REST (rest.address and rest.port, 8081 by default)`
+        : `no connection with Flink at ${address}: ${problem.reason}; ${problem.fix}`;
+    return new MillraceError('UNAVAILABLE', text, { details: { address, reason }, cause: error });
+  }
+
+  /** What answers by TLS alone sends there whoever comes without; a proxy may send to its page for a login. */
+  #redirected(status: number, location: string): MillraceError {
+    const text = `Flink at ${this.#base} answers elsewhere (status ${status}): ${location}; give that address, with https:// where it has that`;
+    return new MillraceError('UNAVAILABLE', text, { details: { address: this.#base, location } });
   }
 }
 

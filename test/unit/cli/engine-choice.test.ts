@@ -13,8 +13,15 @@ test('Flink takes an address, and what it says of its hosts', () => {
   const flags: EngineFlags = { engine: 'flink', address, detached: true, hostNode: '/n', hostOption: ['--max-old-space-size=512'], flink: { a: 'b' } };
   assert.deepEqual(chooseEngine(flags), {
     ...{ name: 'flink', address, detached: true, reportsHost: undefined, hostNode: '/n', hostEntry: undefined },
-    ...{ hostOptions: ['--max-old-space-size=512'], configuration: { a: 'b' } },
+    ...{ hostOptions: ['--max-old-space-size=512'], configuration: { a: 'b' }, caFile: undefined, certFile: undefined, keyFile: undefined },
   });
+});
+
+test('Flink takes the files of a connection by TLS', () => {
+  const choice = chooseEngine({ ...none, engine: 'flink', address: 'https://flink', ca: 'ca.pem', cert: 'own.pem', key: 'own.key' });
+  assert.ok(choice.name === 'flink');
+  const { caFile, certFile, keyFile } = choice;
+  assert.deepEqual([caFile, certFile, keyFile], ['ca.pem', 'own.pem', 'own.key']);
 });
 
 for (const [what, flags, message] of [
@@ -22,6 +29,7 @@ for (const [what, flags, message] of [
   ['Flink without an address', { engine: 'flink' }, /--address http:/],
   ['threads on Flink', { engine: 'flink', address, maxThreads: 3 }, /--max-threads: only for --engine embedded/],
   ['an address on this machine', { address }, /--address: only for --engine flink/],
+  ['TLS of Flink on this machine', { ca: 'ca.pem' }, /--ca: only for --engine flink/],
   ['flags of Flink on this machine', { detached: true, hostOption: ['x'], flink: { a: 'b' } }, /--detached, --host-option, --flink: only for --engine flink/],
 ] as const)
   test(`${what} is refused`, () => {

@@ -9,7 +9,8 @@ import { SubtaskThreads } from './subtask-threads.js';
  * to connect to, one for each subtask; what it prints goes to the TaskManager's log.
  *
  * ```
- * stdin  {"open": "/tmp/millrace-…/s1"}   ─► a thread connects there and runs the subtask
+ * stdin  {"open": "/tmp/millrace-…/s1",   ─► a thread connects there and runs the subtask: the one that ran it before, if there
+ *         "subtask": "sums (subtask …)"}     is one
  *        end of file                      ─► exit at once: the TaskManager is gone, or needs this host no more
  * ```
  * Threads may be in long native calls or stuck; this one is always free to see the end.
@@ -29,11 +30,11 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 let folder: string | undefined;
 const lines = createInterface({ input: process.stdin });
 lines.on('line', (line) => {
-  const path = pathOf(line);
-  if (path === undefined) process.stderr.write(`PROTOCOL: the host was told what it does not understand: ${line}\n`);
+  const said = parse(line);
+  if (said === undefined) process.stderr.write(`PROTOCOL: the host was told what it does not understand: ${line}\n`);
   else {
-    folder = dirname(path);
-    threads.run(path);
+    folder = dirname(said.open);
+    threads.run(said.open, said.subtask);
   }
 });
 lines.once('close', () => {
@@ -46,10 +47,10 @@ lines.once('close', () => {
   }
 });
 
-function pathOf(line: string): string | undefined {
+function parse(line: string): { readonly open: string; readonly subtask: string } | undefined {
   try {
-    const { open } = JSON.parse(line) as { readonly open?: unknown };
-    return typeof open === 'string' ? open : undefined;
+    const { open, subtask } = JSON.parse(line) as { readonly open?: unknown; readonly subtask?: unknown };
+    return typeof open === 'string' && typeof subtask === 'string' ? { open, subtask } : undefined;
   } catch {
     return undefined;
   }

@@ -5,10 +5,15 @@ import { RingBroker } from './ring-broker.js';
 import { reportLost } from './report-lost.js';
 import type { FromThread, ToThread } from './thread-protocol.js';
 
-interface Thread {
-  readonly worker: Worker;
+interface Place {
   /** Socket of the subtask that runs there; undefined: idle. */
   path: string | undefined;
+  /** Name of the subtask that runs there, or ran there last. */
+  subtask: string;
+}
+
+interface Thread extends Place {
+  readonly worker: Worker;
 }
 
 /**
@@ -32,16 +37,17 @@ export class SubtaskThreads {
     return [...this.#threads].every(({ path }) => path === undefined);
   }
 
-  run(path: string): void {
-    const thread = [...this.#threads].find((idle) => idle.path === undefined) ?? this.#start();
-    thread.path = path;
+  /** @param subtask its name, the same in each attempt: its last thread has loaded what it needs */
+  run(path: string, subtask: string): void {
+    const thread = idlePlace([...this.#threads], subtask) ?? this.#start();
+    Object.assign(thread, { path, subtask });
     thread.worker.postMessage({ type: 'run', path } satisfies ToThread);
   }
 
   #start(): Thread {
     raiseHeapFloor();
     const worker = new Worker(new URL('./subtask-entry.js', import.meta.url), { trackUnmanagedFds: false });
-    const thread: Thread = { worker, path: undefined };
+    const thread: Thread = { worker, path: undefined, subtask: '' };
     this.#threads.add(thread);
     let why = '';
     worker.on('message', (message: FromThread) => this.#hear(thread, message));
@@ -73,4 +79,10 @@ export class SubtaskThreads {
         break;
     }
   }
+}
+
+/** The one that the subtask had before, else any that nobody has. */
+export function idlePlace<P extends Place>(places: readonly P[], subtask: string): P | undefined {
+  const idle = places.filter(({ path }) => path === undefined);
+  return idle.find((own) => own.subtask === subtask) ?? idle[0];
 }

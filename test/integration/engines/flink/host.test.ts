@@ -40,7 +40,7 @@ class Host {
 
   async open(request: unknown, state: readonly Chunk[] = []): Promise<JavaPeer> {
     const peer = await new JavaPeer().listen();
-    this.process.stdin?.write(`${JSON.stringify({ open: peer.path })}\n`);
+    this.process.stdin?.write(`${JSON.stringify({ open: peer.path, subtask: 'numbers' })}\n`);
     await peer.accepted();
     peer.json(kinds.OPEN, request);
     for (const { keyGroup, payload } of state) peer.send({ kind: kinds.STATE, target: keyGroup, payload });

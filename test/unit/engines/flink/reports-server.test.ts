@@ -82,3 +82,9 @@ test('close ends open connections', () =>
     await server.close();
     await closed;
   }));
+
+test('an address of another machine is refused with those of this one', async () => {
+  // Of a network that exists in documents only.
+  const listening = ReportsServer.listen({ host: '192.0.2.1', onReport: () => undefined, onRefused: () => undefined });
+  await assert.rejects(listening, { code: 'OPTION_INVALID', message: /this machine is not at 192\.0\.2\.1 .*: .*127\.0\.0\.1/ });
+});

@@ -78,6 +78,27 @@ test('user and password of the address are sent, and shown nowhere', async () =>
   assert.equal(it.address, server.address);
 });
 
+for (const status of [401, 403])
+  test(`who is not let in (${status}) hears where user and password go`, async () => {
+    server.on('GET /config', { status, body: 'Unauthorized' });
+    const error = await failure(cluster().checkVersion());
+    assert.equal(error.code, 'FLINK');
+    assert.match(error.message, /wants a user and a password.*https:\/\/user:password@host/);
+  });
+
+test('a server that answers by TLS alone says where; nobody is sent there unasked', async () => {
+  server.on('GET /config', { status: 301, headers: { location: 'https://flink:8081/config' }, body: '' });
+  const error = await failure(cluster().checkVersion());
+  assert.equal(error.code, 'UNAVAILABLE');
+  assert.match(error.message, /answers elsewhere \(status 301\): https:\/\/flink:8081\/config/);
+});
+
+test('TLS with a server that has none is refused with what to do', async () => {
+  const error = await failure(cluster({ address: server.address.replace('http:', 'https:') }).checkVersion());
+  assert.equal(error.code, 'UNAVAILABLE');
+  assert.match(error.message, /it does not speak TLS there; use http:/);
+});
+
 test('a job that Flink does not know', async () => {
   server.on('GET /jobs/abc', { status: 404, body: { errors: ['org.apache.flink.runtime.rest.NotFoundException: Job abc not found'] } });
   const error = await failure(cluster().job('abc'));

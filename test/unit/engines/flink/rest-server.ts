@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 export interface Answer {
   readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body: unknown;
 }
 
@@ -28,11 +29,16 @@ export class RestServer {
         this.asked.push(asked);
         if (this.silent.has(asked.call)) return;
         const answers = this.#answers.get(asked.call);
-        const { status = 200, body } = (answers !== undefined && answers.length > 1 ? answers.shift() : answers?.[0]) ?? {
+        const {
+          status = 200,
+          headers = {},
+          body,
+        } = (answers !== undefined && answers.length > 1 ? answers.shift() : answers?.[0]) ?? {
           status: 404,
+          headers: {},
           body: { errors: [`Not found: ${asked.call}`] },
         };
-        response.writeHead(status, { 'content-type': 'application/json' }).end(typeof body === 'string' ? body : JSON.stringify(body));
+        response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(typeof body === 'string' ? body : JSON.stringify(body));
       });
     });
   }

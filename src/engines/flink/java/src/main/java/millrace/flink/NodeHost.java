@@ -35,7 +35,8 @@ import org.slf4j.LoggerFactory;
  * One Node process: of a job on a TaskManager, shared by its subtasks there, or of a single subtask.
  *
  * <pre>
- *   stdin   {"open": "/tmp/millrace-…/s1"}   a subtask: a worker thread connects to that socket
+ *   stdin   {"open": "/tmp/millrace-…/s1",   a subtask: a worker thread connects to that socket, the one that ran it before
+ *            "subtask": "sums (subtask …)"}  if there is one
  *           end of file                      exit at once: the TaskManager is gone, or has no use for the host
  *   stdout, stderr                           lines for the TaskManager's log
  *
@@ -152,7 +153,7 @@ final class NodeHost {
       // Whichever comes first ends accept(), which has no timeout of its own.
       process.onExit().thenRun(() -> close(listener));
       CompletableFuture.runAsync(() -> close(listener), deadline);
-      say(Json.object().put("open", path.toString()).toString(), label);
+      say(Json.object().put("open", path.toString()).put("subtask", label).toString(), label);
       return listener.accept();
     } catch (ClosedByInterruptException e) {
       throw new InterruptedException();

@@ -7,6 +7,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import org.apache.flink.api.common.functions.AggregateFunction;
 import org.apache.flink.runtime.taskexecutor.GlobalAggregateManager;
 import org.slf4j.Logger;
@@ -22,7 +23,8 @@ import org.slf4j.LoggerFactory;
 final class Rendezvous {
   private static final Logger LOG = LoggerFactory.getLogger("millrace.node");
   private static final String MAP = "millrace";
-  private static final long POLL_MS = 100;
+  /** From one question for a value that is not there yet to the next: the first, and the longest. */
+  private static final long FIRST_POLL_MS = 10, LAST_POLL_MS = 100;
   private static final long CLOSE_MS = 2_000;
   private static final String EPOCHS = "millrace-epochs";
   /** An attempt's own, and those of the successors of its nodes. */
@@ -56,12 +58,12 @@ final class Rendezvous {
 
   synchronized void publish(String key, String value) {
     published = true;
-    thread().execute(() -> repeat(Call.publish(key, new String[] {value, publisher, "" + component, "" + attempt}), answer -> {}));
+    thread().execute(() -> repeat(Call.publish(key, new String[] {value, publisher, "" + component, "" + attempt}), answer -> {}, FIRST_POLL_MS));
   }
 
   /** Calls back when the key has a value; until then it asks again and again, until this is closed. */
   synchronized void lookup(String key, BiConsumer<String, String> found) {
-    thread().execute(() -> repeat(Call.lookup(key, component, attempt), value -> found.accept(key, value)));
+    thread().execute(() -> repeat(Call.lookup(key, component, attempt), value -> found.accept(key, value), FIRST_POLL_MS));
   }
 
   /** Takes the entries of this subtask back. */
@@ -99,7 +101,7 @@ final class Rendezvous {
     return thread;
   }
 
-  private void repeat(Call request, java.util.function.Consumer<String> answered) {
+  private void repeat(Call request, Consumer<String> answered, long pollMs) {
     String answer = null;
     try {
       answer = call(request);
@@ -109,7 +111,8 @@ final class Rendezvous {
     if (answer != null) {
       answered.accept(answer);
     } else if (!thread.isShutdown()) {
-      thread.schedule(() -> repeat(request, answered), POLL_MS, TimeUnit.MILLISECONDS);
+      long nextMs = Math.min(2 * pollMs, LAST_POLL_MS);
+      thread.schedule(() -> repeat(request, answered, nextMs), pollMs, TimeUnit.MILLISECONDS);
     }
   }
 
