@@ -17,7 +17,18 @@ export async function makeTlsFiles(folder: string, keyAlgorithm: 'EC' | 'RSA' = 
   const keystore = join(folder, 'keystore.p12');
   const password = 'millrace-test';
   const store = ['-keystore', keystore, '-storepass', password, '-storetype', 'PKCS12', '-alias', 'broker'];
-  await run('keytool', ['-genkeypair', ...store, '-keyalg', keyAlgorithm, '-dname', 'CN=localhost', '-ext', 'san=dns:localhost,ip:127.0.0.1', '-validity', '30']);
+  await run('keytool', [
+    '-genkeypair',
+    ...store,
+    '-keyalg',
+    keyAlgorithm,
+    '-dname',
+    'CN=localhost',
+    '-ext',
+    'san=dns:localhost,ip:127.0.0.1',
+    '-validity',
+    '30',
+  ]);
   const { stdout } = await run('keytool', ['-exportcert', '-rfc', ...store]);
   return { keystore, password, certificate: stdout };
 }
