@@ -1,33 +1,17 @@
 /** The job of bench/recovery.ts: a stream without end is trained on by two workers and a parameter server, whose threads can be ended. */
 import { BroadcastChannel } from 'node:worker_threads';
-import { adam, concat, defineJob, defineModel, dense, generator, jsonl, numeric, t, type OperatorNode } from 'millrace';
+import { defineJob, jsonl, t, type OperatorNode } from 'millrace';
+import { smallBatches, smallModel, smallRows, smallTraining } from './small-model.js';
 
 /** A thread that runs this role ends when its name is said here. */
 export const deathChannel = 'millrace-bench-recovery';
-
-const model = defineModel({
-  name: 'small',
-  inputs: { x: numeric(), z: numeric() },
-  label: { y: t.bool() },
-  build: ({ x, z }) => ({ guess: dense(1, 'sigmoid', dense(32, 'relu', concat([x, z]))) }),
-  loss: 'binaryCrossentropy',
-  optimizer: adam(0.01),
-});
 
 export default defineJob({
   name: 'bench-recovery',
   params: { output: t.string() },
   restart: { strategy: 'fixedDelay', attempts: 1_000, delay: 0 },
   build({ source, env, params }) {
-    const rows = source(
-      generator({
-        schema: { n: t.int32(), x: t.float32(), y: t.bool(), z: t.float32() },
-        rowsPerSecond: 5_000,
-        make: (n, random) => ({ n, x: random() - 0.5, y: n % 3 === 0, z: random() - 0.5 }),
-      }),
-      { batchRows: 64 },
-    );
-    const training = rows.train(model, { workers: 2, parameterServers: 1, batchSize: 64, mode: 'bsp', publishEverySteps: 1_000_000 });
+    const training = source(smallRows, smallBatches).train(smallModel, smallTraining);
     training.predictions.select('n').to(jsonl(`${params.output}/predictions.jsonl`, { flushMs: 20 }));
     env.scope.builder.whenBuilt(() => {
       for (let id = 0; ; id++) {

@@ -26,3 +26,9 @@ export function copyNumbers(list: readonly unknown[], to: Float64Array, at: numb
   }
   return true;
 }
+
+/** The larger memory, with what lay in the one that has become too small. */
+export function grown<A extends Int32Array | Float64Array | Uint8Array>(from: A, to: A): A {
+  to.set(from);
+  return to;
+}

@@ -1,6 +1,6 @@
 import type { ByteWriter } from './byte-writer.js';
 import { tags } from './column-format.js';
-import { isSmallInteger } from './copy-numbers.js';
+import { grown, isSmallInteger } from './copy-numbers.js';
 import { pick } from './group-places.js';
 import { isTuple, type Key, type KeyPart } from './key.js';
 import { longestTuple, writeColumn } from './write-column.js';
@@ -133,9 +133,4 @@ class IntegerColumn {
     writer.head(tags.integers, this.#count);
     writer.int32(this.#count).set(this.#values.subarray(0, this.#count));
   }
-}
-
-function grown<A extends Int32Array | Uint8Array>(from: A, to: A): A {
-  to.set(from);
-  return to;
 }

@@ -1,6 +1,6 @@
 import type { ByteWriter } from './byte-writer.js';
 import { tags } from './column-format.js';
-import { copyIntegers, copyNumbers, isSmallInteger } from './copy-numbers.js';
+import { copyIntegers, copyNumbers, grown, isSmallInteger } from './copy-numbers.js';
 
 /**
  * Numbers on their way into a column: of 32 bits as long as all are, half as much to write and to read again; from the first
@@ -71,9 +71,4 @@ function setIntegers(to: Int32Array, values: Float64Array): boolean {
     to[i] = value;
   }
   return true;
-}
-
-function grown<A extends Int32Array | Float64Array>(from: A, to: A): A {
-  to.set(from);
-  return to;
 }

@@ -1,7 +1,7 @@
 import type { Link } from './link.js';
 import { linkKind } from './wire.js';
 
-/** Credits go back a few at a time: each is a call into the kernel. */
+/** Credits go back a few at a time: each frame of them costs both sides something. */
 export class Acknowledgements {
   /** Half of the large frames that Java has on their way; small ones are all there before the next turn of the event loop. */
   readonly #most = 2;
