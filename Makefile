@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-BIN := node dist/src/cli/main.js
+BIN := node --initial-old-space-size=256 dist/src/cli/main.js
 
 .PHONY: help setup build demo demo-kafka demo-flink kafka-tools flink-tools test test-fast lint verify bench clean
 

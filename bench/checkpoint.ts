@@ -1,8 +1,10 @@
 /**
  * What checkpoints cost.
  *
- * - demo: the whole graph of examples/flight-delays on the first flights of its data with a durable checkpoint every second;
- *   baseline is the same without. Writing goes to the temporary directory. demo-checkpoints: how many a run took.
+ * - demo: the whole job of examples/flight-delays on all of its data, with a durable checkpoint every second against without, in
+ *   turns of three seconds within each run, behind a first part in which all of it warms up; rates and the ratio are medians of pairs
+ *   of turns, the spread is that of the ratios. demo-cpu: processor time that a checkpoint takes. Writing goes to the temporary
+ *   directory.
  * - large-model-*: a model of 64 MiB, a step every two seconds, a checkpoint every second, without the first cut, in which
  *   everything warms up. For how long the worker stands still at a cut, and what for:
  *
@@ -15,20 +17,24 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CheckpointRepository, DirectoryStorage, openStorage } from '../src/checkpoints/index.js';
 import type { MetricSample } from '../src/core/index.js';
 import { bundleJob } from '../src/engines/embedded/index.js';
-import type { CheckpointSettings } from '../src/stream/index.js';
-import { firstFlights } from './first-flights.js';
-import { compare, median, type BenchResult } from './harness.js';
-import { benchJob, jobRate } from './job-rate.js';
+import type { RunningJob } from '../src/stream/index.js';
+import { median, type BenchResult } from './harness.js';
+import { compareInTurns, countOf, inTurns, type Pair } from './in-turns.js';
+import { benchJob, jobRate, startJob } from './job-rate.js';
 
+const everyMs = 1_000;
 const counter = 'millrace_training_examples_total';
-const flights = 1_500_000;
-const rounds = 5;
-/** Fewer in a run say little of what they cost. */
-const leastCheckpoints = 10;
+const flights = 3_000_000;
+/** Of the flights, before the first turn. */
+const warmShare = 0.15;
+const warmCheckpoints = 3;
+const runs = 6;
+const turnMs = 3_000;
 const largeRecords = 200;
 
 export async function run(log: (line: string) => void): Promise<BenchResult[]> {
@@ -41,33 +47,63 @@ export async function run(log: (line: string) => void): Promise<BenchResult[]> {
   }
 }
 
-function everySecond(dir: string, name: string): CheckpointSettings {
-  const store = new CheckpointRepository(new DirectoryStorage(join(dir, name)), { lineage: name, retain: 3, openTarget: openStorage, warn: console.error });
-  return { everyMs: 1_000, store };
+function repository(dir: string, name: string): CheckpointRepository {
+  return new CheckpointRepository(new DirectoryStorage(join(dir, name)), { lineage: name, retain: 3, openTarget: openStorage, warn: console.error });
+}
+
+/** Takes checkpoints from now on, until what it returns is called; one that fails ends the bench. */
+function everySecond(job: RunningJob): () => void {
+  let isTaking = false;
+  const take = async (): Promise<void> => {
+    if (isTaking || countOf(job, counter) >= flights) return;
+    isTaking = true;
+    await job.savepoint().catch((thrown: unknown) => {
+      if (job.state === 'running') throw thrown;
+    });
+    isTaking = false;
+  };
+  void take();
+  const timer = setInterval(() => void take(), everyMs);
+  return () => clearInterval(timer);
 }
 
 async function demo(dir: string, log: (line: string) => void): Promise<BenchResult[]> {
-  const input = join(dir, 'flights.parquet');
-  await firstFlights(flights, input);
   const bundle = await bundleJob(fileURLToPath(new URL('../../examples/flight-delays/job.ts', import.meta.url)));
+  const input = fileURLToPath(new URL('../../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url));
   const params = { input, output: join(dir, 'out'), features: 'days', workers: 2, batchSize: 512 };
-  const taken: number[] = [];
-  const rate = async (checkpoints?: CheckpointSettings): Promise<number> => {
-    let number = 0;
-    const onMetrics = (samples: readonly MetricSample[]): void => {
-      number = samples.find(({ name }) => name === 'millrace_checkpoint_number')?.value ?? 0;
-    };
-    const measured = await jobRate({
-      ...{ bundle, params, parallelism: 1, counter, total: flights },
-      ...(checkpoints === undefined ? {} : { checkpoints, onMetrics }),
+  const pairs: Pair[] = [];
+  const perTurn: number[] = [];
+  let taken = 0;
+  for (let run = 0; run < runs; run++) {
+    const store = repository(dir, `demo${run}`);
+    const job = await startJob({
+      ...{ bundle, params, parallelism: 1 },
+      // What a job takes by itself cannot be switched on and off. This is taken on demand, and kept, written and dropped as that is.
+      checkpoints: { everyMs: undefined, store: { write: (cut) => store.write({ ...cut, kind: 'checkpoint' }).finally(() => taken++) } },
     });
-    log(`demo ${checkpoints === undefined ? 'without' : `with ${number}`} checkpoints: ${measured.perSecond.toFixed(0)} examples/s`);
-    if (checkpoints !== undefined) taken.push(number);
-    return measured.perSecond;
-  };
-  const compared = await compare('demo', 'examples/s', { rounds, baseline: () => rate(), subject: () => rate(everySecond(dir, `demo${taken.length}`)) });
-  if (Math.min(...taken) < leastCheckpoints) throw new Error(`a run took only ${Math.min(...taken)} checkpoints: raise flights`);
-  return [compared, { name: 'demo-checkpoints', value: median(taken), unit: 'per run' }];
+    while (countOf(job, counter) < flights * warmShare) await delay(10);
+    for (let i = 0; i < warmCheckpoints; i++) await job.savepoint();
+    taken = 0;
+    const begin = (): (() => void) => {
+      const [before, end] = [taken, everySecond(job)];
+      return () => {
+        perTurn.push(taken - before);
+        end();
+      };
+    };
+    const measured = await inTurns({ job, counter, total: flights, windowMs: turnMs, begin, startsWith: run % 2 === 1 });
+    await job.finished;
+    pairs.push(...measured);
+    log(`demo, run ${run + 1}: ${measured.map((pair) => (pair.with.perSecond / pair.without.perSecond).toFixed(3)).join(' ')}`);
+  }
+  // For as many examples as the turn with checkpoints had.
+  const moreMs = pairs.map((pair) => pair.with.cpuMs - (pair.without.cpuMs / pair.without.count) * pair.with.count);
+  const mean = perTurn.reduce((sum, count) => sum + count, 0) / perTurn.length;
+  return [
+    ...compareInTurns('demo', 'examples/s', pairs),
+    { name: 'demo-checkpoints', value: mean, unit: `per turn of ${turnMs / 1000} s` },
+    { name: 'demo-cpu', value: median(moreMs) / mean, unit: 'ms per checkpoint' },
+  ];
 }
 
 async function largeModel(dir: string, log: (line: string) => void): Promise<BenchResult[]> {
@@ -87,7 +123,7 @@ async function largeModel(dir: string, log: (line: string) => void): Promise<Ben
   };
   await jobRate({
     ...{ bundle: benchJob('large-model-job'), params: { records: largeRecords }, parallelism: 1, counter, total: largeRecords, onMetrics },
-    checkpoints: everySecond(dir, 'large'),
+    checkpoints: { everyMs, store: repository(dir, 'large') },
   });
   for (const { drain, stop, hold } of cuts) log(`cut: drain ${drain.toFixed(1)} ms, stop ${stop.toFixed(1)} ms, hold ${hold.toFixed(1)} ms`);
   const all = (of: keyof (typeof cuts)[number]): number[] => cuts.map((cut) => cut[of]);

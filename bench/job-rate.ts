@@ -1,17 +1,20 @@
 import { fileURLToPath } from 'node:url';
 import type { MetricSample } from '../src/core/index.js';
 import { createEmbeddedEngine, loadJob } from '../src/engines/embedded/index.js';
-import { buildGraph, type CheckpointSettings, type JobBundle } from '../src/stream/index.js';
+import { buildGraph, type CheckpointSettings, type JobBundle, type RunningJob } from '../src/stream/index.js';
 import { median } from './harness.js';
 
-export interface MeasuredJob {
+export interface StartedJob {
   readonly bundle: JobBundle;
   readonly params: Readonly<Record<string, unknown>>;
   readonly parallelism: number;
-  /** The counter that says how far the job is, summed over its subtasks, `millrace_` included. */
-  readonly counter: string;
   /** Cuts that the job takes by itself. */
   readonly checkpoints?: CheckpointSettings;
+}
+
+export interface MeasuredJob extends StartedJob {
+  /** The counter that says how far the job is, summed over its subtasks, `millrace_` included. */
+  readonly counter: string;
   /** Looks at all metrics every few milliseconds. */
   readonly onMetrics?: (samples: readonly MetricSample[]) => void;
   /** What the counter has to come to. */
@@ -34,17 +37,13 @@ export function benchJob(name: string): JobBundle {
 const warmShare = 0.2;
 const pollMs = 10;
 
-/**
- * Runs a job on the embedded engine and gives the rate at which a counter grew, from the moment at which it had come to a
- * fifth of its total until it was complete.
- */
-export async function jobRate({ bundle, params, parallelism, counter, total, checkpoints, onMetrics }: MeasuredJob): Promise<MeasuredRate> {
+/** Starts a job on the embedded engine; warnings and errors go to stderr. */
+export async function startJob({ bundle, params, parallelism, checkpoints }: StartedJob): Promise<RunningJob> {
   const definition = await loadJob(bundle);
-  const graph = buildGraph(definition, params);
-  const job = await createEmbeddedEngine().submit({
+  return createEmbeddedEngine().submit({
     id: definition.name,
     name: definition.name,
-    graph,
+    graph: buildGraph(definition, params),
     bundle,
     params,
     parallelism,
@@ -55,6 +54,14 @@ export async function jobRate({ bundle, params, parallelism, counter, total, che
       if (level === 'error' || level === 'warn') console.error(`${definition.name}: ${message}`);
     },
   });
+}
+
+/**
+ * Runs a job on the embedded engine and gives the rate at which a counter grew, from the moment at which it had come to a
+ * fifth of its total until it was complete.
+ */
+export async function jobRate({ counter, total, onMetrics, ...started }: MeasuredJob): Promise<MeasuredRate> {
+  const job = await startJob(started);
   let first: Reading | undefined;
   let last: Reading | undefined;
   const timer = setInterval(() => {
@@ -70,7 +77,7 @@ export async function jobRate({ bundle, params, parallelism, counter, total, che
   } finally {
     clearInterval(timer);
   }
-  if (first === undefined || last === undefined || last.atMs <= first.atMs) throw new Error(`${definition.name}: too short to measure`);
+  if (first === undefined || last === undefined || last.atMs <= first.atMs) throw new Error(`${job.name}: too short to measure`);
   const from = first;
   const seconds = (last.atMs - from.atMs) / 1000;
   const grown = new Map([...last.counters].map(([key, value]) => [key, value - (from.counters.get(key) ?? 0)]));

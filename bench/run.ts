@@ -11,7 +11,8 @@ if (!isBench || unknown.length > 0) {
   const names = readdirSync(new URL('.', import.meta.url))
     .filter(
       (entry) =>
-        entry.endsWith('.js') && !/^(run|harness)\.js$|^trace-|-(consumer|worker|job|model|loop|rate|rows|source|flights|cpu|command|peers?)\.js$/.test(entry),
+        entry.endsWith('.js') &&
+        !/^(run|harness)\.js$|^trace-|-(consumer|worker|job|model|loop|rate|rows|source|flights|cpu|command|peers?|turns)\.js$/.test(entry),
     )
     .map((entry) => entry.slice(0, -3));
   console.error(

@@ -1,17 +1,19 @@
-/** Rows of one block, and bytes of each: time float64, probability float32, outcome u8. */
+/** Rows of one block, and bytes of each: time int32, probability float32, outcome u8. */
 const blockRows = 16_384;
-const rowBytes = 13;
+const rowBytes = 9;
 const headBytes = 16;
 /** Count and latest time of what was forgotten, float64; a block with rows is longer. */
 const forgottenBytes = 16;
-const version = 1;
+const version = 2;
 
 /**
  * Predictions in the order in which they came, in blocks of columns:
  *
  * ```
- * version u32 │ rows u32 │ 8 B │ times float64 × rows │ probabilities float32 × rows │ late u8 × rows
+ * version u32 │ rows u32 │ 8 B │ times int32 × rows │ probabilities float32 × rows │ late u8 × rows
  * ```
+ * Times are whole seconds, which is as exact as those of flights and half of what float64 takes in each checkpoint.
+ *
  * A full block never changes, so a checkpoint takes it as it is. Only the last share of the stream counts in the end, wherever that
  * will be, so a block that lies before the last share of what has come so far is forgotten: neither memory nor checkpoints hold
  * the whole stream.
@@ -38,6 +40,7 @@ export class Predictions {
     return this.#dropped + this.#full.length * blockRows + this.#last.rows;
   }
 
+  /** @param time seconds since 1970 */
   add(time: number, late: boolean, probability: number): void {
     if (this.#last.rows === blockRows) {
       this.#full.push(this.#last);
@@ -88,9 +91,9 @@ export class Predictions {
     }
   }
 
-  #columns(): { readonly times: Float64Array; readonly late: Uint8Array; readonly probabilities: Float32Array } {
+  #columns(): { readonly times: Int32Array; readonly late: Uint8Array; readonly probabilities: Float32Array } {
     const length = this.length - this.#dropped;
-    const all = { times: new Float64Array(length), late: new Uint8Array(length), probabilities: new Float32Array(length) };
+    const all = { times: new Int32Array(length), late: new Uint8Array(length), probabilities: new Float32Array(length) };
     let at = 0;
     for (const { times, late, probabilities, rows } of [...this.#full, this.#last]) {
       all.times.set(times.subarray(0, rows), at);
@@ -104,7 +107,7 @@ export class Predictions {
 
 class Block {
   readonly bytes: Uint8Array;
-  readonly times: Float64Array;
+  readonly times: Int32Array;
   readonly probabilities: Float32Array;
   readonly late: Uint8Array;
   readonly #head: Uint32Array;
@@ -113,9 +116,9 @@ class Block {
     this.bytes = bytes;
     this.#head = new Uint32Array(bytes.buffer, 0, 2);
     this.#head[0] = version;
-    this.times = new Float64Array(bytes.buffer, headBytes, room);
-    this.probabilities = new Float32Array(bytes.buffer, headBytes + 8 * room, room);
-    this.late = new Uint8Array(bytes.buffer, headBytes + 12 * room, room);
+    this.times = new Int32Array(bytes.buffer, headBytes, room);
+    this.probabilities = new Float32Array(bytes.buffer, headBytes + 4 * room, room);
+    this.late = new Uint8Array(bytes.buffer, headBytes + 8 * room, room);
   }
 
   /** A block of its own of what a checkpoint holds. */

@@ -5,25 +5,29 @@ import { MillraceError } from '../core/errors.js';
 export const manifestFile = 'manifest.json';
 export const stateFile = 'state.bin';
 
-/** Version of the whole layout: manifest and state file. Readers take every version up to theirs. */
-export const formatVersion = 1;
+/** Version of the whole layout: manifest and state file. Readers take every version up to theirs. In the first one sections had a SHA-256. */
+export const formatVersion = 2;
 const formatName = 'millrace-checkpoint';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const crc32 = z.string().regex(/^[0-9a-f]{8}$/);
 const count = z.int().min(0);
 
-const operator = z.object({
-  uid: z.string(),
-  name: z.string(),
-  kind: z.string(),
-  role: z.string().optional(),
-  parallelism: z.int().min(1),
-  /** Where its chunks lie in the state file. */
-  offset: count,
-  bytes: count,
-  chunks: count,
-  sha256,
-});
+const operator = z
+  .object({
+    uid: z.string(),
+    name: z.string(),
+    kind: z.string(),
+    role: z.string().optional(),
+    parallelism: z.int().min(1),
+    /** Where its chunks lie in the state file. */
+    offset: count,
+    bytes: count,
+    chunks: count,
+    crc32: crc32.optional(),
+    sha256: sha256.optional(),
+  })
+  .refine((section) => (section.crc32 === undefined) !== (section.sha256 === undefined));
 
 const body = z.object({
   number: count,
@@ -50,8 +54,8 @@ export type ManifestOperator = Readonly<z.output<typeof operator>>;
  * Two lines of JSON: what this is and the hash of what follows, then the manifest.
  *
  * ```
- * {"format":"millrace-checkpoint","version":1,"bytes":…,"sha256":"…"}\n
- * {"number":42,"kind":"checkpoint",…,"operators":[{"uid":"…","offset":8,"bytes":…,"chunks":…,"sha256":"…"},…]}\n
+ * {"format":"millrace-checkpoint","version":2,"bytes":…,"sha256":"…"}\n
+ * {"number":42,"kind":"checkpoint",…,"operators":[{"uid":"…","offset":8,"bytes":…,"chunks":…,"crc32":"…"},…]}\n
  * ```
  */
 export function encodeManifest(manifest: Manifest): Uint8Array {

@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --initial-old-space-size=256
 import { runProgram } from './program.js';
 
 // A reader that goes away (`millrace run … | head`) is no error of ours.

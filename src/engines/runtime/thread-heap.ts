@@ -1,10 +1,13 @@
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * MiB that the old generation of a thread, with the buffers that hang on it, may always come to before all of it is searched
- * for garbage.
+ * Option of Node.js: MiB that the old generation of a thread, with the buffers that hang on it, may always come to before all of
+ * it is searched for garbage.
+ *
+ * The main thread takes it from the command line only, so the first line of the command has it, too: each checkpoint comes through
+ * there, and was a reason to search all of it.
  */
-const floorMb = 256;
+export const heapFloor = '--initial-old-space-size=256';
 
 /**
  * Lets threads that are started from now on hold much outside a small heap.
@@ -16,5 +19,5 @@ const floorMb = 256;
  * There is an option of V8 for the limit's lower bound, and none of Worker.
  */
 export function raiseHeapFloor(): void {
-  setFlagsFromString(`--initial-old-space-size=${floorMb}`);
+  setFlagsFromString(heapFloor);
 }

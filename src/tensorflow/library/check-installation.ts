@@ -32,7 +32,7 @@ export async function checkInstallation(): Promise<readonly InstallationCheck[]>
       checks.push({ name, ok: false, detail: thrown instanceof Error ? thrown.message : String(thrown), fix: fixOf(thrown) ?? fix });
     }
   };
-  await look('node', 'install Node 20.20 or later, or 22', checkNode);
+  await look('node', 'install Node 20.20 or later of 20, or 22.2 or later of 22', checkNode);
   await look('platform', 'use Linux on x86-64, or set MILLRACE_LIBTENSORFLOW', () => {
     // A library that is there already makes the platform fit.
     if (!existsSync(bindingPath())) checkPlatform(process.platform, process.arch);
@@ -53,10 +53,13 @@ function fixOf(thrown: unknown): string | undefined {
   return typeof fix === 'string' ? fix : undefined;
 }
 
+/** By major version of Node.js. */
+const lowestMinors: Readonly<Record<number, number>> = { 20: 20, 22: 2 };
+
 function checkNode(): string {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  if (major < 20 || (major === 20 && minor < 20) || major > 22)
-    throw new MillraceError('UNSUPPORTED', `Node ${process.version}; Millrace is tested on 20.20 to 22`);
+  if (minor < (lowestMinors[major] ?? Infinity))
+    throw new MillraceError('UNSUPPORTED', `Node ${process.version}; Millrace runs on 20 from 20.20 on, and on 22 from 22.2 on`);
   return process.version;
 }
 

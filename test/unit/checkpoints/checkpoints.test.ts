@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -171,8 +171,8 @@ test('where every checkpoint is damaged all are named; those of another run are 
 
 test('a manifest of a later version is refused by its number', () => {
   const bytes = Buffer.from(encodeManifest(decodeManifest(encodeManifestOf(), 'here')));
-  const later = Buffer.from(bytes.toString().replace('"version":1', '"version":2'));
-  assert.throws(() => decodeManifest(later, 'here'), { code: 'CHECKPOINT_INVALID', message: /format version 2; this build reads versions up to 1/ });
+  const later = Buffer.from(bytes.toString().replace('"version":2', '"version":3'));
+  assert.throws(() => decodeManifest(later, 'here'), { code: 'CHECKPOINT_INVALID', message: /format version 3; this build reads versions up to 2/ });
 });
 
 function encodeManifestOf(): Uint8Array {
@@ -180,9 +180,22 @@ function encodeManifestOf(): Uint8Array {
   return encodeManifest({ ...facts, params: { ...facts.params }, lineage: 'aaaa', writtenBy: 'test', stateBytes: 8, operators: [] });
 }
 
-test('a checkpoint that the first version of the format wrote is read', async () => {
-  const stored = new DirectoryStorage(resolve(import.meta.dirname, '../../../../test/fixtures/checkpoints/v1'));
-  const { lineage, location: _location, ...read } = await readLatest(stored, warn);
-  assert.equal(lineage, 'aaaa');
-  assert.deepEqual(plain(read), plain(cutOf(42)));
+for (const version of [1, 2]) {
+  test(`a checkpoint that version ${version} of the format wrote is read`, async () => {
+    const stored = resolve(import.meta.dirname, `../../../../test/fixtures/checkpoints/v${version}`);
+    const { lineage, location, ...read } = await readLatest(new DirectoryStorage(stored), warn);
+    assert.equal(lineage, 'aaaa');
+    assert.deepEqual(plain(read), plain(cutOf(42)));
+    assert.match(readFileSync(join(location, 'manifest.json'), 'utf8'), new RegExp(`"version":${version},`));
+  });
+}
+
+test('a state of the first version that is not that of its SHA-256 is refused', async () => {
+  const name = 'checkpoint-000000042-aaaa';
+  cpSync(resolve(import.meta.dirname, '../../../../test/fixtures/checkpoints/v1', name), join(storage.location, name), { recursive: true });
+  const path = join(storage.location, name, 'state.bin');
+  const bytes = readFileSync(path);
+  bytes[16]! ^= 1;
+  writeFileSync(path, bytes);
+  await assert.rejects(readCheckpoint(storage, name), { code: 'CHECKPOINT_INVALID', message: /operator numbers: damaged: the checksum/ });
 });
