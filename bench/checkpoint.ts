@@ -31,9 +31,9 @@ const everyMs = 1_000;
 const counter = 'millrace_training_examples_total';
 const flights = 3_000_000;
 /** Of the flights, before the first turn. */
-const warmShare = 0.15;
+const warmShare = 0.25;
 const warmCheckpoints = 3;
-const runs = 6;
+const runs = 8;
 const turnMs = 3_000;
 const largeRecords = 200;
 

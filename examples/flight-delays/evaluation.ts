@@ -51,7 +51,8 @@ export function summary({ path, lastShare, facts }: SummaryOptions): SinkConnect
           const dates = rows.column('date');
           const labels = rows.column('late');
           const scores = rows.column('probability');
-          for (let i = 0; i < rows.length; i++) predictions.add(Math.floor((dates.get(i) as Date).getTime() / 1000), labels.get(i) as boolean, scores.get(i) as number);
+          for (let i = 0; i < rows.length; i++)
+            predictions.add(Math.floor((dates.get(i) as Date).getTime() / 1000), labels.get(i) as boolean, scores.get(i) as number);
         },
         freeze() {
           const started = Buffer.alloc(8);

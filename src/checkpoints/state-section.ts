@@ -28,13 +28,13 @@ export interface Section {
 
 /** Pieces of one section; `done` gets its checksum after the last one. Copies no payload. */
 export function* encodeSection(chunks: readonly StateChunk[], done: (section: Section) => void): Generator<Uint8Array> {
+  const heads = new DataView(new ArrayBuffer(headBytes * chunks.length));
   let sum = 0;
   let bytes = 0;
-  for (const chunk of chunks) {
-    const head = new Uint8Array(headBytes);
-    const view = new DataView(head.buffer);
-    view.setInt32(0, chunk.keyGroup, true);
-    view.setUint32(4, chunk.bytes.byteLength, true);
+  for (const [i, chunk] of chunks.entries()) {
+    heads.setInt32(headBytes * i, chunk.keyGroup, true);
+    heads.setUint32(headBytes * i + 4, chunk.bytes.byteLength, true);
+    const head = new Uint8Array(heads.buffer, headBytes * i, headBytes);
     for (const piece of [head, chunk.bytes, padding.subarray(0, padOf(chunk.bytes.byteLength))]) {
       if (piece.byteLength === 0) continue;
       sum = crc32(piece, sum);
