@@ -24,7 +24,8 @@ function start(command: string, args: readonly string[], stdio: 'pipe' | 'ignore
   return child;
 }
 
-const millrace = (...args: readonly string[]): ChildProcess => start(process.execPath, ['--initial-old-space-size=256', 'dist/src/cli/main.js', ...args], 'ignore');
+const millrace = (...args: readonly string[]): ChildProcess =>
+  start(process.execPath, ['--initial-old-space-size=256', 'dist/src/cli/main.js', ...args], 'ignore');
 
 async function startBroker(): Promise<string> {
   const child = start(process.execPath, ['dist/test/kafka/main.js']);
