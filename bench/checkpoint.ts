@@ -81,6 +81,7 @@ async function demo(dir: string, log: (line: string) => void): Promise<BenchResu
       // What a job takes by itself cannot be switched on and off. This is taken on demand, and kept, written and dropped as that is.
       checkpoints: { everyMs: undefined, store: { write: (cut) => store.write({ ...cut, kind: 'checkpoint' }).finally(() => taken++) } },
     });
+    // A job that fails ends the bench here and below: nobody has taken the rejection of job.finished.
     while (countOf(job, counter) < flights * warmShare) await delay(10);
     for (let i = 0; i < warmCheckpoints; i++) await job.savepoint();
     taken = 0;
