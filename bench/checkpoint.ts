@@ -23,7 +23,8 @@ import { CheckpointRepository, DirectoryStorage, openStorage } from '../src/chec
 import type { MetricSample } from '../src/core/index.js';
 import { bundleJob } from '../src/engines/embedded/index.js';
 import type { RunningJob } from '../src/stream/index.js';
-import { median, type BenchResult } from './harness.js';
+import { allFlights } from './first-flights.js';
+import { mean, median, type BenchResult } from './harness.js';
 import { compareInTurns, countOf, inTurns, type Pair } from './in-turns.js';
 import { benchJob, jobRate, startJob } from './job-rate.js';
 
@@ -51,46 +52,48 @@ function repository(dir: string, name: string): CheckpointRepository {
   return new CheckpointRepository(new DirectoryStorage(join(dir, name)), { lineage: name, retain: 3, openTarget: openStorage, warn: console.error });
 }
 
-/** Takes checkpoints from now on, until what it returns is called; one that fails ends the bench. */
-function everySecond(job: RunningJob): () => void {
+/** Takes checkpoints from now on; one that fails ends the bench. What it returns ends that, and says how many there were. */
+function everySecond(job: RunningJob): () => number {
   let isTaking = false;
+  let taken = 0;
   const take = async (): Promise<void> => {
     if (isTaking || countOf(job, counter) >= flights) return;
     isTaking = true;
-    await job.savepoint().catch((thrown: unknown) => {
+    try {
+      await job.savepoint();
+      taken++;
+    } catch (thrown) {
+      // The end of the job takes the last one along.
       if (job.state === 'running') throw thrown;
-    });
+    }
     isTaking = false;
   };
   void take();
   const timer = setInterval(() => void take(), everyMs);
-  return () => clearInterval(timer);
+  return () => {
+    clearInterval(timer);
+    return taken;
+  };
 }
 
 async function demo(dir: string, log: (line: string) => void): Promise<BenchResult[]> {
   const bundle = await bundleJob(fileURLToPath(new URL('../../examples/flight-delays/job.ts', import.meta.url)));
-  const input = fileURLToPath(new URL('../../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url));
-  const params = { input, output: join(dir, 'out'), features: 'days', workers: 2, batchSize: 512 };
+  const params = { input: allFlights, output: join(dir, 'out'), features: 'days', workers: 2, batchSize: 512 };
   const pairs: Pair[] = [];
   const perTurn: number[] = [];
-  let taken = 0;
   for (let run = 0; run < runs; run++) {
     const store = repository(dir, `demo${run}`);
     const job = await startJob({
       ...{ bundle, params, parallelism: 1 },
       // What a job takes by itself cannot be switched on and off. This is taken on demand, and kept, written and dropped as that is.
-      checkpoints: { everyMs: undefined, store: { write: (cut) => store.write({ ...cut, kind: 'checkpoint' }).finally(() => taken++) } },
+      checkpoints: { everyMs: undefined, store: { write: (cut) => store.write({ ...cut, kind: 'checkpoint' }) } },
     });
     // A job that fails ends the bench here and below: nobody has taken the rejection of job.finished.
     while (countOf(job, counter) < flights * warmShare) await delay(10);
     for (let i = 0; i < warmCheckpoints; i++) await job.savepoint();
-    taken = 0;
     const begin = (): (() => void) => {
-      const [before, end] = [taken, everySecond(job)];
-      return () => {
-        perTurn.push(taken - before);
-        end();
-      };
+      const end = everySecond(job);
+      return () => perTurn.push(end());
     };
     const measured = await inTurns({ job, counter, total: flights, windowMs: turnMs, begin, startsWith: run % 2 === 1 });
     await job.finished;
@@ -99,11 +102,10 @@ async function demo(dir: string, log: (line: string) => void): Promise<BenchResu
   }
   // For as many examples as the turn with checkpoints had.
   const moreMs = pairs.map((pair) => pair.with.cpuMs - (pair.without.cpuMs / pair.without.count) * pair.with.count);
-  const mean = perTurn.reduce((sum, count) => sum + count, 0) / perTurn.length;
   return [
     ...compareInTurns('demo', 'examples/s', pairs),
-    { name: 'demo-checkpoints', value: mean, unit: `per turn of ${turnMs / 1000} s` },
-    { name: 'demo-cpu', value: median(moreMs) / mean, unit: 'ms per checkpoint' },
+    { name: 'demo-checkpoints', value: mean(perTurn), unit: `per turn of ${turnMs / 1000} s` },
+    { name: 'demo-cpu', value: median(moreMs) / mean(perTurn), unit: 'ms per checkpoint' },
   ];
 }
 

@@ -12,10 +12,12 @@ interface Flight {
   readonly destination: string;
 }
 
+/** The demo's data. */
+export const allFlights = fileURLToPath(new URL('../../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url));
+
 /** Writes the first `count` flights of the demo's data as a Parquet file of their own. */
 export async function firstFlights(count: number, path: string): Promise<void> {
-  const data = fileURLToPath(new URL('../../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url));
-  const flights = (await parquetReadObjects({ file: await asyncBufferFromFile(data), compressors, rowEnd: count })) as unknown as Flight[];
+  const flights = (await parquetReadObjects({ file: await asyncBufferFromFile(allFlights), compressors, rowEnd: count })) as unknown as Flight[];
   const bytes = parquetWriteBuffer({
     columnData: [
       { name: 'date', data: flights.map(({ date }) => date), type: 'TIMESTAMP' },

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunningJob } from '../src/stream/index.js';
-import { median, spread, type BenchResult } from './harness.js';
+import { mean, median, spread, type BenchResult } from './harness.js';
 
 /** What a job did in a window of time. */
 export interface Window {
@@ -73,12 +73,12 @@ export function compareInTurns(name: string, unit: string, pairs: readonly Pair[
   const rates = pairs.map((pair) => pair.with.perSecond);
   const ratios = pairs.map((pair) => pair.with.perSecond / pair.without.perSecond);
   const logs = ratios.map(Math.log);
-  const mean = logs.reduce((sum, log) => sum + log, 0) / logs.length;
-  const variance = logs.reduce((sum, log) => sum + (log - mean) ** 2, 0) / (logs.length - 1);
+  const center = mean(logs);
+  const variance = logs.reduce((sum, log) => sum + (log - center) ** 2, 0) / (logs.length - 1);
   return [
     { name, value: median(rates), unit, baseline: median(pairs.map((pair) => pair.without.perSecond)), ratio: median(ratios), spread: spread(ratios) },
     { name: `${name}-pairs`, value: pairs.length, unit: 'pairs' },
-    { name: `${name}-mean-ratio`, value: Math.exp(mean), unit: 'of the rate without' },
+    { name: `${name}-mean-ratio`, value: Math.exp(center), unit: 'of the rate without' },
     { name: `${name}-standard-error`, value: Math.sqrt(variance / logs.length), unit: 'of the mean ratio' },
   ];
 }
